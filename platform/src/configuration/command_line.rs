@@ -1,0 +1,168 @@
+//! The command line that all binaries share: serve, migrate, healthcheck.
+
+use std::{env, net::SocketAddr, process::ExitCode};
+
+use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::{Arguments, Mistake, Settings};
+use crate::{serving, telemetry};
+
+/// A secret without which a binary does not start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// `HOLDFAST_MASTER_KEY`.
+    MasterKey,
+    /// `HOLDFAST_SERVICE_KEY`.
+    ServiceKey,
+}
+
+/// What distinguishes one binary from another.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// The binary's name.
+    pub name: &'static str,
+    /// One line for `--help`.
+    pub about: &'static str,
+    /// The secrets it needs.
+    pub needs: &'static [Need],
+    /// Where its admin listener is unless `HOLDFAST_ADMIN_LISTEN` says otherwise.
+    pub admin_listen: SocketAddr,
+}
+
+#[derive(Parser)]
+#[command(version, subcommand_required = false)]
+struct CommandLine {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    arguments: Arguments,
+}
+
+#[derive(Subcommand, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    /// Serve until SIGTERM or Ctrl-C (the default)
+    Serve,
+    /// Bring the database schema up to date, then exit
+    Migrate,
+    /// Ask the running process whether it is ready: exits 0 if it is, 1 if not
+    Healthcheck,
+}
+
+/// The command line of a program, for help texts and the tests of the documentation.
+pub fn command(program: &Program) -> clap::Command {
+    CommandLine::command()
+        .name(program.name)
+        .bin_name(program.name)
+        .about(program.about)
+}
+
+/// Runs a binary: reads the settings, reports all mistakes at once, then serves until SIGTERM or Ctrl-C, or
+/// migrates, or asks for health.
+pub fn run<E: std::fmt::Display>(
+    program: &Program,
+    serve: impl AsyncFnOnce(Settings, CancellationToken) -> Result<(), E>,
+    migrate: impl AsyncFnOnce(Settings) -> Result<(), E>,
+) -> ExitCode {
+    let matches = command(program).get_matches();
+    let parsed = CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let action = parsed.action.unwrap_or(Action::Serve);
+    let mut settings = match Settings::check(&parsed.arguments) {
+        Ok(settings) => settings,
+        Err(mistakes) => return refuse(program, &mistakes),
+    };
+    let admin_listen = *settings.admin_listen.get_or_insert(program.admin_listen);
+
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(program, &error),
+    };
+    runtime.block_on(async {
+        if action == Action::Healthcheck {
+            return match serving::probe(admin_listen).await {
+                Ok(true) => ExitCode::SUCCESS,
+                Ok(false) => fail(program, &"not ready"),
+                Err(error) => fail(program, &format_args!("no answer at {admin_listen}: {error}")),
+            };
+        }
+        telemetry::start(&settings);
+        warn_of_unknown_variables();
+        let missing = missing(program, &settings);
+        if !missing.is_empty() {
+            return refuse(program, &missing);
+        }
+        let ended = match action {
+            Action::Migrate => migrate(settings).await,
+            _ => match shutdown_signal() {
+                Ok(shutdown) => serve(settings, shutdown).await,
+                Err(error) => return fail(program, &error),
+            },
+        };
+        match ended {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(program, &error),
+        }
+    })
+}
+
+fn missing(program: &Program, settings: &Settings) -> Vec<Mistake> {
+    let mistake = |setting| Mistake {
+        setting,
+        problem: format!("is missing; {} does not start without it", program.name),
+    };
+    program
+        .needs
+        .iter()
+        .filter_map(|need| match need {
+            Need::MasterKey => settings.master_keys.is_none().then(|| mistake("HOLDFAST_MASTER_KEY")),
+            Need::ServiceKey => settings.service_keys.is_none().then(|| mistake("HOLDFAST_SERVICE_KEY")),
+        })
+        .collect()
+}
+
+/// A token that is cancelled at the first SIGTERM or SIGINT.
+fn shutdown_signal() -> std::io::Result<CancellationToken> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let shutdown = CancellationToken::new();
+    let cancelled = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("shutting down");
+        cancelled.cancel();
+    });
+    Ok(shutdown)
+}
+
+/// A name that begins like ours and is not is a spelling mistake, most often.
+fn warn_of_unknown_variables() {
+    let command = Arguments::augment_args(clap::Command::new("settings"));
+    for (name, _) in env::vars_os() {
+        let known = command
+            .get_arguments()
+            .any(|argument| argument.get_env() == Some(&*name));
+        if let Some(name) = name.to_str().filter(|name| name.starts_with("HOLDFAST_") && !known) {
+            tracing::warn!("{name} is not a setting of Holdfast; it has no effect");
+        }
+    }
+}
+
+fn refuse(program: &Program, mistakes: &[Mistake]) -> ExitCode {
+    for mistake in mistakes {
+        fail(program, &format_args!("{} {}", mistake.setting, mistake.problem));
+    }
+    ExitCode::from(2)
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "what stops a command is told where it was typed, whatever is logged"
+)]
+fn fail(program: &Program, error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("{}: {error}", program.name);
+    ExitCode::FAILURE
+}

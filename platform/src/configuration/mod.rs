@@ -1,0 +1,10 @@
+//! The settings: from flags and environment, checked all at once.
+
+mod arguments;
+mod command_line;
+mod parse;
+mod settings;
+
+pub use arguments::Arguments;
+pub use command_line::{Need, Program, command, run};
+pub use settings::{DatabasePooler, DatabaseUrl, LogFormat, MasterKey, MasterKeys, Mistake, Settings};

@@ -1,0 +1,265 @@
+//! The settings, checked.
+
+use std::{
+    collections::HashSet,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use http::Uri;
+use ipnet::IpNet;
+
+use super::{
+    arguments::Arguments,
+    parse::{self, Parsed},
+};
+use crate::{secret::Secret, service_credential::ServiceKeys};
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What stands between a service and PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabasePooler {
+    /// Nothing, or a pooler that keeps sessions apart.
+    None,
+    /// A pooler that gives each transaction any connection.
+    Transaction,
+}
+
+/// Where a database is. The scheme picks the engine.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file.
+    Sqlite(PathBuf),
+}
+
+/// A key that seals other keys, and its name in what it sealed.
+#[derive(Clone)]
+pub struct MasterKey {
+    /// The name, stored beside everything that the key sealed.
+    pub id: String,
+    /// The key.
+    pub key: Secret<32>,
+}
+
+/// The keys of `HOLDFAST_MASTER_KEY`: the first seals, all open.
+#[derive(Clone)]
+pub struct MasterKeys(Arc<[MasterKey]>);
+
+impl MasterKeys {
+    /// `None` if there is no key, or two have the same id.
+    pub fn new(keys: Vec<MasterKey>) -> Option<Self> {
+        let ids: HashSet<&str> = keys.iter().map(|key| key.id.as_str()).collect();
+        (!keys.is_empty() && ids.len() == keys.len()).then(|| Self(keys.into()))
+    }
+
+    /// The key that seals.
+    pub fn sealing(&self) -> &MasterKey {
+        &self.0[0]
+    }
+
+    /// The key of that id, to open with.
+    pub fn opening(&self, id: &str) -> Option<&MasterKey> {
+        self.0.iter().find(|key| key.id == id)
+    }
+}
+
+/// Everything a binary may be told, checked.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is documented where it is declared, in Arguments")]
+pub struct Settings {
+    pub data_dir: PathBuf,
+    pub auth_listen: SocketAddr,
+    pub task_listen: SocketAddr,
+    pub gateway_listen: SocketAddr,
+    pub admin_listen: Option<SocketAddr>,
+    pub auth_database_url: DatabaseUrl,
+    pub task_database_url: DatabaseUrl,
+    pub auth_addr: Vec<Uri>,
+    pub task_addr: Vec<Uri>,
+    pub issuer: String,
+    pub master_keys: Option<MasterKeys>,
+    pub service_keys: Option<ServiceKeys>,
+    pub access_token_ttl: Duration,
+    pub refresh_idle_ttl: Duration,
+    pub session_max_age: Duration,
+    pub password_min_length: usize,
+    pub allowed_origins: Vec<String>,
+    pub trusted_proxies: Vec<IpNet>,
+    pub throttle_exempt: Vec<IpNet>,
+    pub database_pooler: DatabasePooler,
+    pub reflection: bool,
+    pub log: String,
+    pub log_format: LogFormat,
+}
+
+/// A setting that cannot be used, and what it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The name of the setting.
+    pub setting: &'static str,
+    /// What is wrong. Never repeats the value, which may be a secret.
+    pub problem: String,
+}
+
+/// Collects mistakes; a mistaken value is replaced by anything, because the settings are thrown away then.
+struct Checker(Vec<Mistake>);
+
+impl Checker {
+    fn take<T>(&mut self, setting: &'static str, parsed: Parsed<T>) -> Option<T> {
+        parsed.map_err(|problem| self.0.push(Mistake { setting, problem })).ok()
+    }
+
+    /// The value of a setting that may stand in a file instead. An empty value is none.
+    fn secret(&mut self, setting: &'static str, value: Option<&str>, file: Option<&str>) -> Option<String> {
+        let value = value.filter(|value| !value.trim().is_empty());
+        let file = file.filter(|file| !file.is_empty());
+        let read = match (value, file) {
+            (Some(_), Some(_)) => Err("is given twice, as a value and as a file".to_owned()),
+            (Some(value), None) => return Some(value.trim().to_owned()),
+            (None, None) => return None,
+            (None, Some(file)) => fs::read_to_string(file)
+                .map(|text| text.trim().to_owned())
+                .map_err(|error| format!("cannot be read from its file: {error}")),
+        };
+        self.take(setting, read)
+    }
+}
+
+impl Settings {
+    /// Checks the arguments: the settings, or every mistake in them.
+    pub fn check(arguments: &Arguments) -> Result<Self, Vec<Mistake>> {
+        let mut checker = Checker(Vec::new());
+        let settings = Self::read(arguments, &mut checker);
+        match (settings, checker.0) {
+            (Some(settings), mistakes) if mistakes.is_empty() => Ok(settings),
+            (_, mistakes) => Err(mistakes),
+        }
+    }
+
+    /// `None` after a mistake. Every value is read before the first `?`, so that all mistakes are found.
+    fn read(arguments: &Arguments, check: &mut Checker) -> Option<Self> {
+        let data_dir = PathBuf::from(&arguments.data_dir);
+        let auth_listen = check.take("HOLDFAST_AUTH_LISTEN", parse::socket_address(&arguments.auth_listen));
+        let task_listen = check.take("HOLDFAST_TASK_LISTEN", parse::socket_address(&arguments.task_listen));
+        let gateway_listen = check.take(
+            "HOLDFAST_GATEWAY_LISTEN",
+            parse::socket_address(&arguments.gateway_listen),
+        );
+        let admin_listen = arguments
+            .admin_listen
+            .as_deref()
+            .filter(|text| !text.is_empty())
+            .map(|text| check.take("HOLDFAST_ADMIN_LISTEN", parse::socket_address(text)));
+
+        let auth_url = check.secret(
+            "HOLDFAST_AUTH_DATABASE_URL",
+            arguments.auth_database_url.as_deref(),
+            arguments.auth_database_url_file.as_deref(),
+        );
+        let auth_url = auth_url.as_deref().unwrap_or("sqlite://auth.db");
+        let auth_database_url = check.take("HOLDFAST_AUTH_DATABASE_URL", parse::database_url(auth_url));
+        let task_url = check.secret(
+            "HOLDFAST_TASK_DATABASE_URL",
+            arguments.task_database_url.as_deref(),
+            arguments.task_database_url_file.as_deref(),
+        );
+        let task_url = task_url.as_deref().unwrap_or("sqlite://task.db");
+        let task_database_url = check.take("HOLDFAST_TASK_DATABASE_URL", parse::database_url(task_url));
+
+        let auth_addr = check.take("HOLDFAST_AUTH_ADDR", parse::addresses(&arguments.auth_addr));
+        let task_addr = check.take("HOLDFAST_TASK_ADDR", parse::addresses(&arguments.task_addr));
+        let issuer = check.take("HOLDFAST_ISSUER", parse::issuer(&arguments.issuer));
+
+        let master_keys = check
+            .secret(
+                "HOLDFAST_MASTER_KEY",
+                arguments.master_key.as_deref(),
+                arguments.master_key_file.as_deref(),
+            )
+            .map(|text| check.take("HOLDFAST_MASTER_KEY", parse::master_keys(&text)));
+        let service_keys = check
+            .secret(
+                "HOLDFAST_SERVICE_KEY",
+                arguments.service_key.as_deref(),
+                arguments.service_key_file.as_deref(),
+            )
+            .map(|text| check.take("HOLDFAST_SERVICE_KEY", parse::service_keys(&text)));
+
+        let access_token_ttl = check.take(
+            "HOLDFAST_ACCESS_TOKEN_TTL",
+            parse::duration(&arguments.access_token_ttl, SECOND..=HOUR),
+        );
+        let refresh_idle_ttl = check.take(
+            "HOLDFAST_REFRESH_IDLE_TTL",
+            parse::duration(&arguments.refresh_idle_ttl, SECOND..=30 * DAY),
+        );
+        let session_max_age = check.take(
+            "HOLDFAST_SESSION_MAX_AGE",
+            parse::duration(&arguments.session_max_age, SECOND..=365 * DAY),
+        );
+        let password_min_length = check.take(
+            "HOLDFAST_PASSWORD_MIN_LENGTH",
+            parse::number(&arguments.password_min_length, 8..=64),
+        );
+
+        let allowed_origins = check.take("HOLDFAST_ALLOWED_ORIGINS", parse::origins(&arguments.allowed_origins));
+        let trusted_proxies = check.take("HOLDFAST_TRUSTED_PROXIES", parse::networks(&arguments.trusted_proxies));
+        let throttle_exempt = check.take("HOLDFAST_THROTTLE_EXEMPT", parse::networks(&arguments.throttle_exempt));
+        let database_pooler = check.take(
+            "HOLDFAST_DATABASE_POOLER",
+            parse::database_pooler(&arguments.database_pooler),
+        );
+        let reflection = check.take("HOLDFAST_REFLECTION", parse::switch(&arguments.reflection));
+        let log = check.take("HOLDFAST_LOG", parse::log_filter(&arguments.log));
+        let log_format = check.take("HOLDFAST_LOG_FORMAT", parse::log_format(&arguments.log_format));
+
+        Some(Self {
+            auth_listen: auth_listen?,
+            task_listen: task_listen?,
+            gateway_listen: gateway_listen?,
+            admin_listen: admin_listen.flatten(),
+            auth_database_url: auth_database_url?.beneath(&data_dir),
+            task_database_url: task_database_url?.beneath(&data_dir),
+            data_dir,
+            auth_addr: auth_addr?,
+            task_addr: task_addr?,
+            issuer: issuer?,
+            master_keys: master_keys.flatten(),
+            service_keys: service_keys.flatten(),
+            access_token_ttl: access_token_ttl?,
+            refresh_idle_ttl: refresh_idle_ttl?,
+            session_max_age: session_max_age?,
+            password_min_length: password_min_length?,
+            allowed_origins: allowed_origins?,
+            trusted_proxies: trusted_proxies?,
+            throttle_exempt: throttle_exempt?,
+            database_pooler: database_pooler?,
+            reflection: reflection?,
+            log: log?,
+            log_format: log_format?,
+        })
+    }
+}
+
+impl DatabaseUrl {
+    /// The same database, with a relative path taken from the data directory.
+    fn beneath(self, data_dir: &Path) -> Self {
+        let Self::Sqlite(path) = self;
+        Self::Sqlite(data_dir.join(path))
+    }
+}

@@ -1,0 +1,110 @@
+//! What differs between database engines.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use sqlx::{Decode, Encode, Pool, Sqlite, Type};
+
+use super::{
+    Migration, StoreError, Transaction,
+    write::{Job, enqueue},
+};
+use crate::configuration::DatabaseUrl;
+
+/// A value that every engine can store.
+pub trait Bind: for<'q> Encode<'q, Sqlite> + Type<Sqlite> + Send {}
+impl<T: for<'q> Encode<'q, Sqlite> + Type<Sqlite> + Send> Bind for T {}
+
+/// A value that can be read back from every engine.
+pub trait Column: for<'r> Decode<'r, Sqlite> + Type<Sqlite> {}
+impl<T: for<'r> Decode<'r, Sqlite> + Type<Sqlite>> Column for T {}
+
+/// A database engine. Implemented for each of sqlx's drivers that Holdfast runs on.
+pub trait Engine: sqlx::Database {
+    /// Opens a database and brings its schema up to date.
+    fn open(
+        url: &DatabaseUrl,
+        migrations: &'static [Migration],
+    ) -> impl Future<Output = Result<Database<Self>, StoreError>> + Send;
+
+    /// Adds a value to the arguments of a statement.
+    fn bind(arguments: &mut Self::Arguments, value: impl Bind) -> Result<(), sqlx::Error>;
+
+    /// Reads a column of a row by name.
+    fn column<T: Column>(row: &Self::Row, name: &str) -> Result<T, sqlx::Error>;
+
+    /// Runs a statement and returns its rows.
+    fn fetch<'c>(
+        connection: &'c mut Self::Connection,
+        sql: &'static str,
+        arguments: Self::Arguments,
+    ) -> BoxFuture<'c, Result<Vec<Self::Row>, sqlx::Error>>;
+
+    /// Runs a statement and returns its first row.
+    fn fetch_first<'c>(
+        connection: &'c mut Self::Connection,
+        sql: &'static str,
+        arguments: Self::Arguments,
+    ) -> BoxFuture<'c, Result<Option<Self::Row>, sqlx::Error>>;
+
+    /// Runs a statement and returns how many rows it changed.
+    fn execute<'c>(
+        connection: &'c mut Self::Connection,
+        sql: &'static str,
+        arguments: Self::Arguments,
+    ) -> BoxFuture<'c, Result<u64, sqlx::Error>>;
+}
+
+/// Runs writes, in whatever way is right for the engine.
+pub(super) trait Writer<E: Engine>: Send + Sync {
+    /// Takes a write, or refuses it at once when too many wait.
+    fn submit(&self, job: Box<dyn Job<E>>) -> Result<(), StoreError>;
+
+    /// Finishes what was taken and closes.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// An open database with its schema up to date.
+pub struct Database<E: Engine> {
+    pub(super) readers: Pool<E>,
+    pub(super) writer: Arc<dyn Writer<E>>,
+}
+
+impl<E: Engine> Clone for Database<E> {
+    fn clone(&self) -> Self {
+        Self {
+            readers: self.readers.clone(),
+            writer: self.writer.clone(),
+        }
+    }
+}
+
+impl<E: Engine> Database<E> {
+    /// Runs an operation that only reads.
+    pub async fn read<T: Send>(
+        &self,
+        operation: impl for<'c> FnOnce(&'c mut E::Connection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        Ok(operation(&mut connection).await?)
+    }
+
+    /// Runs an operation that writes, as one transaction, and returns when it is on disk. An `Err` of the
+    /// operation undoes it, an `Ok` keeps it; the operation may be run again after a conflict. It goes on
+    /// when the caller gives up waiting.
+    pub async fn write<T: Send + 'static>(&self, operation: impl Transaction<E, T>) -> Result<T, StoreError> {
+        enqueue(&*self.writer, operation).await
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read(|connection| Box::pin(async { super::statement::<E>("SELECT 1").first(connection).await.map(drop) }))
+            .await
+    }
+
+    /// Finishes the writes that were taken, then closes every connection.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close().await;
+    }
+}

@@ -1,0 +1,20 @@
+//! Databases: SQL written once, for every engine.
+//!
+//! A store is generic over [`Engine`] and speaks through [`Statement`]s. Reads run on a pool of connections
+//! ([`Database::read`]); every write runs through one function ([`Database::write`]), which acknowledges it
+//! only when it is on disk. What differs between engines is behind [`Engine`] and nowhere else.
+
+mod engine;
+mod error;
+mod migrations;
+mod sqlite;
+mod statement;
+mod value;
+mod write;
+
+pub use engine::{Bind, Column, Database, Engine};
+pub use error::StoreError;
+pub use migrations::Migration;
+pub use statement::{Record, Statement, statement};
+pub use write::Transaction;
+pub(crate) use write::{Job, JobFailure};

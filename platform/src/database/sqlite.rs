@@ -1,0 +1,201 @@
+//! `SQLite`: one writer that commits many operations with one fsync, and a pool of readers.
+
+use std::{
+    fs::{self, OpenOptions},
+    io,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    panic::AssertUnwindSafe,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    thread::available_parallelism,
+    time::Duration,
+};
+
+use futures_util::{FutureExt as _, future::BoxFuture};
+use sqlx::{
+    Arguments as _, ConnectOptions as _, Connection as _, Row as _, Sqlite, SqliteConnection, query_with,
+    sqlite::{
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    },
+};
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use super::{
+    Bind, Column, Database, Engine, Job, JobFailure, Migration, StoreError, engine::Writer, migrations::migrator,
+};
+use crate::configuration::DatabaseUrl;
+
+/// How long a statement waits for another process that holds the database.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a read waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many operations may wait for the writer; the next is refused.
+const WRITE_QUEUE: usize = 4096;
+/// How many operations share one commit at most.
+const GROUP_COMMIT: usize = 64;
+
+impl Engine for Sqlite {
+    async fn open(url: &DatabaseUrl, migrations: &'static [Migration]) -> Result<Database<Self>, StoreError> {
+        let DatabaseUrl::Sqlite(path) = url;
+        create_private_file(path).map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            // NORMAL loses acknowledged commits when the power goes.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT)
+            .foreign_keys(true)
+            .disable_statement_logging();
+        let mut connection = options.connect().await?;
+        migrator(migrations).run_direct(None, &mut connection, false).await?;
+
+        let readers = SqlitePoolOptions::new()
+            .max_connections(
+                available_parallelism()
+                    .map_or(2, |cores| cores.get().max(2))
+                    .try_into()
+                    .unwrap_or(2),
+            )
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            // A connection to a file does not die; the ping would cost as much as the query.
+            .test_before_acquire(false)
+            .connect_with(options.pragma("query_only", "on"))
+            .await?;
+        Ok(Database {
+            readers,
+            writer: Arc::new(SqliteWriter::start(connection)),
+        })
+    }
+
+    fn bind(arguments: &mut SqliteArguments, value: impl Bind) -> Result<(), sqlx::Error> {
+        arguments.add(value).map_err(sqlx::Error::Encode)
+    }
+
+    fn column<T: Column>(row: &SqliteRow, name: &str) -> Result<T, sqlx::Error> {
+        row.try_get(name)
+    }
+
+    fn fetch<'c>(
+        connection: &'c mut SqliteConnection,
+        sql: &'static str,
+        arguments: SqliteArguments,
+    ) -> BoxFuture<'c, Result<Vec<SqliteRow>, sqlx::Error>> {
+        Box::pin(query_with::<Sqlite, _>(sql, arguments).fetch_all(connection))
+    }
+
+    fn fetch_first<'c>(
+        connection: &'c mut SqliteConnection,
+        sql: &'static str,
+        arguments: SqliteArguments,
+    ) -> BoxFuture<'c, Result<Option<SqliteRow>, sqlx::Error>> {
+        Box::pin(query_with::<Sqlite, _>(sql, arguments).fetch_optional(connection))
+    }
+
+    fn execute<'c>(
+        connection: &'c mut SqliteConnection,
+        sql: &'static str,
+        arguments: SqliteArguments,
+    ) -> BoxFuture<'c, Result<u64, sqlx::Error>> {
+        Box::pin(async move {
+            let done = query_with::<Sqlite, _>(sql, arguments).execute(connection).await?;
+            Ok(done.rows_affected())
+        })
+    }
+}
+
+/// Only the owner may read the file; `SQLite` gives its journals the same mode.
+fn create_private_file(path: &Path) -> io::Result<()> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    }
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+}
+
+struct SqliteWriter {
+    /// `None` once closed.
+    queue: Mutex<Option<mpsc::Sender<Box<dyn Job<Sqlite>>>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl SqliteWriter {
+    fn start(connection: SqliteConnection) -> Self {
+        let (queue, jobs) = mpsc::channel(WRITE_QUEUE);
+        let task = tokio::spawn(write_jobs(connection, jobs));
+        Self {
+            queue: Mutex::new(Some(queue)),
+            task: Mutex::new(Some(task)),
+        }
+    }
+}
+
+impl Writer<Sqlite> for SqliteWriter {
+    fn submit(&self, job: Box<dyn Job<Sqlite>>) -> Result<(), StoreError> {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = queue
+            .as_ref()
+            .ok_or_else(|| StoreError::Unavailable("shutting down".to_owned()))?;
+        queue
+            .try_send(job)
+            .map_err(|_| StoreError::Unavailable("too many writes are waiting".to_owned()))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Box::pin(async {
+            if let Some(task) = task {
+                task.await.ok();
+            }
+        })
+    }
+}
+
+/// Takes whatever waits, up to a limit, into one transaction, each operation in a savepoint of its own; then
+/// commits once and answers all. Nobody is answered before the commit is on disk.
+async fn write_jobs(mut connection: SqliteConnection, mut jobs: mpsc::Receiver<Box<dyn Job<Sqlite>>>) {
+    let mut group = Vec::with_capacity(GROUP_COMMIT);
+    while jobs.recv_many(&mut group, GROUP_COMMIT).await > 0 {
+        group.retain(|job| !job.is_abandoned());
+        if group.is_empty() {
+            continue;
+        }
+        let stored = write_group(&mut connection, &mut group).await;
+        if stored.is_err() {
+            // After a failed statement the transaction may still be open; after a failed BEGIN it is not.
+            run(&mut connection, "ROLLBACK").await.ok();
+        }
+        let stored = stored.map_err(|error| JobFailure(error.to_string()));
+        for job in group.drain(..) {
+            job.finish(stored.clone());
+        }
+    }
+    connection.close().await.ok();
+}
+
+async fn write_group(connection: &mut SqliteConnection, group: &mut [Box<dyn Job<Sqlite>>]) -> Result<(), sqlx::Error> {
+    run(connection, "BEGIN IMMEDIATE").await?;
+    for job in group {
+        run(connection, "SAVEPOINT operation").await?;
+        // A panic undoes the operation and leaves its caller without an outcome; the others go on.
+        let keep = AssertUnwindSafe(job.run(connection))
+            .catch_unwind()
+            .await
+            .unwrap_or(false);
+        if !keep {
+            run(connection, "ROLLBACK TO operation").await?;
+        }
+        run(connection, "RELEASE operation").await?;
+    }
+    run(connection, "COMMIT").await
+}
+
+async fn run(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+    Sqlite::execute(connection, sql, SqliteArguments::default())
+        .await
+        .map(drop)
+}

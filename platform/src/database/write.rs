@@ -1,0 +1,82 @@
+//! Writes: an operation, its place in a queue, and the answer when it is on disk.
+
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use super::{Engine, StoreError, engine::Writer};
+
+/// An operation that runs inside a transaction and may be run again after a conflict.
+pub trait Transaction<E: Engine, T>:
+    for<'c> Fn(&'c mut E::Connection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + Sync + 'static
+{
+}
+
+impl<E: Engine, T, F> Transaction<E, T> for F where
+    F: for<'c> Fn(&'c mut E::Connection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + Sync + 'static
+{
+}
+
+/// Why a job's work is not on disk.
+#[derive(Clone, Debug)]
+pub(crate) struct JobFailure(pub(crate) String);
+
+/// A write that waits for its turn. The writer knows neither what it does nor what it answers.
+pub(crate) trait Job<E: Engine>: Send {
+    /// Whether nobody waits for the answer any more. A job that has not begun is then left out.
+    fn is_abandoned(&self) -> bool;
+
+    /// Runs the operation and keeps its outcome. `true`: keep the changes; `false`: undo them.
+    fn run<'c>(&'c mut self, connection: &'c mut E::Connection) -> BoxFuture<'c, bool>;
+
+    /// Answers the caller: the outcome, or why it is not on disk.
+    fn finish(self: Box<Self>, stored: Result<(), JobFailure>);
+}
+
+struct Operation<F, T> {
+    transaction: F,
+    outcome: Option<Result<T, sqlx::Error>>,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<E: Engine, T: Send + 'static, F: Transaction<E, T>> Job<E> for Operation<F, T> {
+    fn is_abandoned(&self) -> bool {
+        self.answer.is_closed()
+    }
+
+    fn run<'c>(&'c mut self, connection: &'c mut E::Connection) -> BoxFuture<'c, bool> {
+        Box::pin(async {
+            let outcome = (self.transaction)(connection).await;
+            let keep = outcome.is_ok();
+            self.outcome = Some(outcome);
+            keep
+        })
+    }
+
+    fn finish(self: Box<Self>, stored: Result<(), JobFailure>) {
+        let answer = match (stored, self.outcome) {
+            // An operation that failed by itself says so, whatever became of the others.
+            (_, Some(Err(error))) => Err(error.into()),
+            (Ok(()), Some(Ok(outcome))) => Ok(outcome),
+            (Err(JobFailure(cause)), _) => Err(StoreError::Unavailable(cause)),
+            (Ok(()), None) => Err(StoreError::Unavailable("the operation was not run".to_owned())),
+        };
+        // A caller that gave up does not want to know.
+        self.answer.send(answer).ok();
+    }
+}
+
+/// Hands an operation to a writer and waits for its answer.
+pub(super) async fn enqueue<E: Engine, T: Send + 'static>(
+    writer: &dyn Writer<E>,
+    transaction: impl Transaction<E, T>,
+) -> Result<T, StoreError> {
+    let (answer, answered) = oneshot::channel();
+    writer.submit(Box::new(Operation {
+        transaction,
+        outcome: None,
+        answer,
+    }))?;
+    answered
+        .await
+        .unwrap_or_else(|_| Err(StoreError::Unavailable("the writer stopped".to_owned())))
+}

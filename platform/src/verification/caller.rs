@@ -1,0 +1,63 @@
+//! The proof that a call comes from a signed-in person.
+
+use tonic::{Request, Status};
+use uuid::Uuid;
+
+use super::claims::AccessClaims;
+use crate::wire_error::WireError;
+
+/// A person whose access token was verified. Only the verifier makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    subject: Uuid,
+    session: Uuid,
+    scope: String,
+}
+
+impl Caller {
+    /// `None` if the claims do not name a person and a session.
+    pub(super) fn from_claims(claims: AccessClaims) -> Option<Self> {
+        Some(Self {
+            subject: canonical_uuid(&claims.sub)?,
+            session: canonical_uuid(&claims.sid)?,
+            scope: claims.scope,
+        })
+    }
+
+    /// Who calls: the account's id, `sub` of the token.
+    pub fn subject(&self) -> Uuid {
+        self.subject
+    }
+
+    /// The session that the token belongs to: `sid` of the token.
+    pub fn session(&self) -> Uuid {
+        self.session
+    }
+
+    /// Whether the token carries a scope (RFC 6749, section 3.3). The empty scope is always carried.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        scope.is_empty() || self.scope.split(' ').any(|carried| carried == scope)
+    }
+
+    /// The caller of a request. INTERNAL if there is none: then the authentication layer was left out.
+    pub fn of<T>(request: &Request<T>) -> Result<&Self, Status> {
+        request.extensions().get().ok_or_else(|| {
+            tracing::error!("a method that needs a caller was reached without authentication");
+            WireError::internal().into()
+        })
+    }
+}
+
+/// The one spelling of a UUID that auth-service writes; others would be second names of the same person.
+fn canonical_uuid(text: &str) -> Option<Uuid> {
+    let id = Uuid::try_parse(text).ok()?;
+    (id.as_hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text).then_some(id)
+}
+
+/// The interceptor of services whose every method needs a [`Caller`]: without the authentication layer
+/// around it, nothing gets through.
+#[expect(clippy::result_large_err, reason = "the signature of a tonic interceptor")]
+pub fn require_caller(request: Request<()>) -> Result<Request<()>, Status> {
+    Caller::of(&request)?;
+    Ok(request)
+}
