@@ -1,16 +1,16 @@
 //! What every Holdfast service stands on. Names no account and no task.
 //!
-//! - [`configuration`]: the settings, their defaults and their checks; the command line.
-//! - [`telemetry`]: logs.
-//! - [`clock`], [`entropy`]: time and randomness, passed in so that tests can choose them.
-//! - [`secret`]: bytes that cannot be printed.
-//! - [`wire_error`]: errors as clients see them.
-//! - [`access`]: who may call which method, read from the descriptors.
-//! - [`verification`]: access tokens checked, and [`verification::Caller`], the proof of it.
-//! - [`service_credential`]: how services know each other.
-//! - [`serving`]: listeners, limits, deadlines, drain, health, the admin listener.
-//! - [`channel`]: connections to the other services.
-//! - [`database`]: engines, statements, transactions.
+//! - [`configuration`] — the settings, their defaults and their checks; the command line.
+//! - [`telemetry`] — logs.
+//! - [`clock`], [`entropy`] — time and randomness, passed in so that tests can choose them.
+//! - [`secret`] — bytes that cannot be printed.
+//! - [`wire_error`] — errors as clients see them.
+//! - [`access`] — who may call which method, read from the descriptors.
+//! - [`verification`] — access tokens checked, and [`verification::Caller`], the proof of it.
+//! - [`service_credential`] — how services know each other.
+//! - [`serving`] — listeners, limits, deadlines, drain, health, the admin listener.
+//! - [`channel`] — connections to the other services.
+//! - [`database`] — engines, statements, transactions.
 
 pub mod access;
 pub mod channel;

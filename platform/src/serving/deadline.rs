@@ -65,9 +65,7 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let asked = if let Ok(asked) = grpc_timeout(request.headers()) {
-            asked
-        } else {
+        let Ok(asked) = grpc_timeout(request.headers()) else {
             let refused = WireError::field("grpc-timeout", "must be 1 to 8 digits and a unit (H, M, S, m, u, n)");
             return Box::pin(async { Ok(Status::from(refused).into_http()) });
         };

@@ -75,6 +75,10 @@ fn in_contract_form(status: &Status) -> WireError {
 }
 
 /// The answer of a request whose handling panicked: INTERNAL, and the cause in the log.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature that CatchPanicLayer asks for"
+)]
 pub fn panic_response(cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
     let cause = cause
         .downcast_ref::<String>()

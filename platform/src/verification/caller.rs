@@ -56,7 +56,6 @@ fn canonical_uuid(text: &str) -> Option<Uuid> {
 
 /// The interceptor of services whose every method needs a [`Caller`]: without the authentication layer
 /// around it, nothing gets through.
-#[expect(clippy::result_large_err, reason = "the signature of a tonic interceptor")]
 pub fn require_caller(request: Request<()>) -> Result<Request<()>, Status> {
     Caller::of(&request)?;
     Ok(request)
