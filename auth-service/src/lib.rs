@@ -1,1 +1,149 @@
-//! placeholder
+//! Accounts, passwords, sessions and signing keys.
+//!
+//! A request walks: [`rpc`] (decode) → [`accounts`] or [`sessions`] (the rules) → [`passwords`] (hashing on its
+//! own threads), [`store`] (one atomic operation) and [`keys`] (signing) → [`rpc`] (encode). Refresh tokens are
+//! described in [`refresh_tokens`], keys at rest in [`sealing`], errors in [`error`].
+
+pub mod accounts;
+mod config;
+pub mod error;
+pub mod keys;
+pub mod passwords;
+pub mod refresh_tokens;
+pub mod rpc;
+pub mod sealing;
+pub mod sessions;
+pub mod store;
+
+use std::sync::Arc;
+
+use platform::{
+    access::AccessTable,
+    configuration::DatabaseUrl,
+    database::{Database, Engine, StoreError},
+    serving::{MAX_MESSAGE_BYTES, Protocol, add_reflection, grpc_service, health_service, serve as serve_connections},
+    verification::{Authentication, AuthenticationLayer, KeyRing, Verifier},
+};
+use proto::auth::v1::auth_service_server::AuthServiceServer;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+use crate::{
+    accounts::Accounts,
+    keys::{Keys, KeysError, OwnKeys},
+    passwords::Passwords,
+    rpc::AuthRpc,
+    sessions::Sessions,
+    store::SqlStore,
+};
+
+pub use config::Config;
+
+/// The services of this process, by full name.
+pub const SERVICES: &[&str] = &["holdfast.auth.v1.AuthService"];
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database cannot be opened or brought up to date.
+    #[error("the accounts database cannot be opened: {0}")]
+    Database(#[from] StoreError),
+    /// The keys cannot be opened or made.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The hashing threads cannot be started.
+    #[error("the hashing threads cannot be started: {0}")]
+    Threads(std::io::Error),
+}
+
+/// Serves on the listener until the shutdown, then drains and closes the database.
+pub async fn serve(listener: TcpListener, config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
+    match config.database {
+        DatabaseUrl::Sqlite(_) => serve_on::<sqlx::Sqlite>(listener, config, shutdown).await,
+    }
+}
+
+/// Brings the schema of a database up to date.
+pub async fn migrate(url: &DatabaseUrl) -> Result<(), StartError> {
+    match url {
+        DatabaseUrl::Sqlite(_) => sqlx::Sqlite::open(url, store::SQLITE_MIGRATIONS).await?.close().await,
+    }
+    Ok(())
+}
+
+async fn serve_on<E: Engine>(
+    listener: TcpListener,
+    config: Config,
+    shutdown: CancellationToken,
+) -> Result<(), StartError> {
+    let database = E::open(&config.database, store::SQLITE_MIGRATIONS).await?;
+    let rpc = assemble(&database, &config).await?;
+    config.readiness.add("accounts database", {
+        let database = database.clone();
+        Arc::new(move || {
+            let database = database.clone();
+            Box::pin(async move { database.ping().await.map_err(|error| error.to_string()) })
+        })
+    });
+
+    let access = AccessTable::for_services(SERVICES);
+    let keys = Arc::new(KeyRing::new(OwnKeys(rpc.keys.clone())));
+    let authentication = AuthenticationLayer::new(Authentication {
+        access: access.clone(),
+        verifier: Verifier::new(config.issuer.clone(), keys, config.clock.clone()),
+        service_keys: config.service_keys.clone(),
+        clock: config.clock.clone(),
+    });
+    let mut routes = Routes::builder();
+    routes.add_service(
+        AuthServiceServer::new(rpc)
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES),
+    );
+    health_service(&mut routes, SERVICES, config.readiness, shutdown.clone()).await;
+    if config.reflection {
+        add_reflection(&mut routes, SERVICES);
+    }
+    let service = grpc_service(routes.routes(), &access, &authentication);
+    serve_connections(listener, service, Protocol::Http2, shutdown).await;
+    database.close().await;
+    Ok(())
+}
+
+/// The service over its store: keys open, hashing threads running.
+pub async fn assemble<E: Engine>(database: &Database<E>, config: &Config) -> Result<AuthRpc, StartError> {
+    let store = Arc::new(SqlStore::new(database.clone()));
+    let keys = Keys::open(
+        &*store,
+        &config.master_keys,
+        config.issuer.clone(),
+        config.access_lifetime,
+        config.clock.now(),
+        config.entropy.clone(),
+    );
+    let keys = Arc::new(keys.await?);
+    let passwords = Passwords::start(config.password_min_length, config.hashing, &config.entropy);
+    let passwords = Arc::new(passwords.map_err(StartError::Threads)?);
+    let sessions = Arc::new(Sessions {
+        accounts: store.clone(),
+        store: store.clone(),
+        passwords: passwords.clone(),
+        keys: keys.clone(),
+        lifetimes: config.lifetimes,
+        clock: config.clock.clone(),
+        entropy: config.entropy.clone(),
+    });
+    let accounts = Accounts {
+        store,
+        passwords,
+        sessions: sessions.clone(),
+        clock: config.clock.clone(),
+        entropy: config.entropy.clone(),
+    };
+    Ok(AuthRpc {
+        accounts,
+        sessions,
+        keys,
+    })
+}

@@ -31,13 +31,13 @@ impl<E: Engine> Statement<E> {
 
     /// Runs it: all rows.
     pub async fn all(self, connection: &mut E::Connection) -> Result<Vec<Record<E>>, sqlx::Error> {
-        let rows = E::fetch(connection, self.sql, self.arguments?).await?;
+        let rows = E::fetch(connection, traced(self.sql), self.arguments?).await?;
         Ok(rows.into_iter().map(Record).collect())
     }
 
     /// Runs it: the first row, if there is one.
     pub async fn first(self, connection: &mut E::Connection) -> Result<Option<Record<E>>, sqlx::Error> {
-        Ok(E::fetch_first(connection, self.sql, self.arguments?).await?.map(Record))
+        Ok(E::fetch_first(connection, traced(self.sql), self.arguments?).await?.map(Record))
     }
 
     /// Runs it: the first row; a statement that returns none is a mistake of ours.
@@ -47,8 +47,14 @@ impl<E: Engine> Statement<E> {
 
     /// Runs it: how many rows it changed.
     pub async fn execute(self, connection: &mut E::Connection) -> Result<u64, sqlx::Error> {
-        E::execute(connection, self.sql, self.arguments?).await
+        E::execute(connection, traced(self.sql), self.arguments?).await
     }
+}
+
+/// `HOLDFAST_LOG=holdfast::sql=trace` shows each statement; arguments never.
+fn traced(sql: &'static str) -> &'static str {
+    tracing::trace!(target: "holdfast::sql", sql);
+    sql
 }
 
 /// A row.

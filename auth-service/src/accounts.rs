@@ -1,0 +1,231 @@
+//! Accounts: who may register, and what of a person is kept.
+
+use std::sync::Arc;
+
+use email_address::{EmailAddress, Options};
+use platform::{
+    clock::{Clock, Timestamp},
+    entropy::{Entropy, uuid_v4},
+};
+use unicode_normalization::UnicodeNormalization as _;
+use uuid::Uuid;
+
+use crate::{
+    error::AuthError,
+    passwords::{Passwords, normalised},
+    sessions::{Client, SessionTokens, Sessions},
+    store::{AccountStore, Registration},
+};
+
+const MAX_EMAIL_BYTES: usize = 254;
+const MAX_DISPLAY_NAME_CHARACTERS: usize = 100;
+
+/// An e-mail address, as typed and as compared.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Email {
+    typed: String,
+    key: String,
+}
+
+impl Email {
+    /// Trims and checks an address (RFC 5321, section 4.1.2, without quoted local parts and address literals);
+    /// what is wrong otherwise.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let typed = text.trim();
+        if typed.is_empty() {
+            return Err("is required");
+        }
+        if typed.len() > MAX_EMAIL_BYTES {
+            return Err("must have at most 254 bytes");
+        }
+        let options = Options::default().without_display_text().without_domain_literal();
+        let plain = typed
+            .chars()
+            .all(|character| !character.is_control() && !character.is_whitespace());
+        let composed: String = typed.nfc().collect();
+        if !plain || typed.starts_with('"') || EmailAddress::parse_with_options(&composed, options).is_err() {
+            return Err("must be an e-mail address such as name@example.com");
+        }
+        Ok(Self::stored(typed.to_owned()))
+    }
+
+    /// An address that was checked before it was stored.
+    pub fn stored(typed: String) -> Self {
+        // Lower-casing can undo the composition, so it is composed once more.
+        let key = typed.nfc().collect::<String>().to_lowercase().nfc().collect();
+        Self { typed, key }
+    }
+
+    /// As the person typed it, trimmed.
+    pub fn as_typed(&self) -> &str {
+        &self.typed
+    }
+
+    /// As it is compared: NFC, lower case.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+/// A person's account.
+#[derive(Clone)]
+pub struct Account {
+    /// Its id: `sub` of the access tokens.
+    pub id: Uuid,
+    /// Its address.
+    pub email: Email,
+    /// The name to show; may be empty.
+    pub display_name: String,
+    /// When it was created.
+    pub create_time: Timestamp,
+}
+
+/// An account to be stored.
+#[derive(Clone)]
+pub struct NewAccount {
+    /// The account.
+    pub account: Account,
+    /// A PHC string.
+    pub password_hash: String,
+}
+
+/// What a person gives to register.
+pub struct RegistrationForm {
+    /// The e-mail address.
+    pub email: String,
+    /// The password.
+    pub password: String,
+    /// The name to show.
+    pub display_name: String,
+}
+
+/// Registers people.
+pub struct Accounts {
+    pub(crate) store: Arc<dyn AccountStore>,
+    pub(crate) passwords: Arc<Passwords>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+impl Accounts {
+    /// Creates an account and signs it in.
+    pub async fn register(
+        &self,
+        form: RegistrationForm,
+        client: Client,
+    ) -> Result<(Account, SessionTokens), AuthError> {
+        let (email, password) = self.check(&form)?;
+        let context = context(&email, &form.display_name);
+        let password_hash = self.passwords.reserve()?.choose(password, context).await?;
+        let account = Account {
+            id: uuid_v4(&*self.entropy),
+            email,
+            display_name: form.display_name,
+            create_time: self.clock.now(),
+        };
+        let session = self.sessions.new_session(account.id, client);
+        let tokens = self.sessions.tokens_of_new(&session)?;
+        match self
+            .store
+            .register(
+                NewAccount {
+                    account: account.clone(),
+                    password_hash,
+                },
+                session,
+            )
+            .await?
+        {
+            Registration::Done => Ok((account, tokens)),
+            Registration::EmailTaken => Err(AuthError::EmailTaken),
+        }
+    }
+
+    /// Everything that can be said of the form without work: all of it at once.
+    fn check(&self, form: &RegistrationForm) -> Result<(Email, zeroize::Zeroizing<String>), AuthError> {
+        let mut violations = Vec::new();
+        let email = Email::parse(&form.email);
+        if let Err(problem) = &email {
+            violations.push(("email".to_owned(), (*problem).to_owned()));
+        }
+        if let Err(problem) = check_display_name(&form.display_name) {
+            violations.push(("display_name".to_owned(), problem.to_owned()));
+        }
+        let password = self.passwords.check_length(&form.password);
+        match (email, password) {
+            (Ok(email), Ok(())) if violations.is_empty() => Ok((email, normalised(&form.password))),
+            // A refused password has a reason of its own unless it is one fault among others.
+            (_, Err(refusal)) if violations.is_empty() => Err(AuthError::PasswordRefused(refusal)),
+            (_, password) => {
+                if let Err(refusal) = password {
+                    violations.push(("password".to_owned(), refusal.description()));
+                }
+                Err(AuthError::Fields(violations))
+            }
+        }
+    }
+}
+
+fn check_display_name(name: &str) -> Result<(), &'static str> {
+    if name.chars().count() > MAX_DISPLAY_NAME_CHARACTERS {
+        return Err("must have at most 100 characters");
+    }
+    if name.contains('\0') {
+        return Err("must not contain U+0000");
+    }
+    Ok(())
+}
+
+/// What a guesser would try first for this person.
+fn context(email: &Email, display_name: &str) -> Vec<String> {
+    let parts = email
+        .key()
+        .split(['@', '.', '+', '-', '_'])
+        .chain(display_name.split_whitespace());
+    parts
+        .chain(email.key().split('@'))
+        .chain([email.key(), display_name, "holdfast"])
+        .filter(|part| part.chars().count() > 2)
+        .map(str::to_lowercase)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_compare_after_composition_and_lower_casing() {
+        let composed = Email::parse("  J\u{fc}rgen@Example.COM ").unwrap_or_else(|problem| panic!("{problem}"));
+        let decomposed = Email::parse("ju\u{308}rgen@example.com").unwrap_or_else(|problem| panic!("{problem}"));
+        assert_eq!(composed.key(), decomposed.key());
+        assert_eq!(composed.as_typed(), "J\u{fc}rgen@Example.COM");
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        let long = format!("{}@example.com", "a".repeat(64));
+        let longer = format!("a@{}.com", "b.".repeat(130));
+        for text in [
+            "",
+            " ",
+            "a",
+            "@",
+            "a@",
+            "@b",
+            "a b@c.com",
+            "a@b c",
+            "a@b\n.com",
+            "<a@b.com>",
+            "A <a@b.com>",
+            "\"a b\"@c.com",
+            "a@[127.0.0.1]",
+            "a@@b.com",
+            &longer,
+        ] {
+            assert!(Email::parse(text).is_err(), "{text}");
+        }
+        assert!(Email::parse(&long).is_ok());
+    }
+}

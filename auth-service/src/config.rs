@@ -1,0 +1,65 @@
+//! What auth-service needs to know.
+
+use std::{sync::Arc, time::Duration};
+
+use platform::{
+    clock::{Clock, SystemClock},
+    configuration::{DatabaseUrl, MasterKeys, Settings},
+    entropy::{Entropy, SystemEntropy},
+    service_credential::ServiceKeys,
+    serving::Readiness,
+};
+
+use crate::{passwords::HashingParameters, sessions::Lifetimes};
+
+/// The configuration of one auth-service.
+#[derive(Clone)]
+pub struct Config {
+    /// Where the accounts are.
+    pub database: DatabaseUrl,
+    /// The issuer named in access tokens.
+    pub issuer: String,
+    /// The keys that seal the signing keys.
+    pub master_keys: MasterKeys,
+    /// The keys by which services know each other.
+    pub service_keys: ServiceKeys,
+    /// How long access tokens are good for.
+    pub access_lifetime: Duration,
+    /// How long sessions last.
+    pub lifetimes: Lifetimes,
+    /// The fewest characters of a password.
+    pub password_min_length: usize,
+    /// The cost of a password hash.
+    pub hashing: HashingParameters,
+    /// Whether server reflection is on.
+    pub reflection: bool,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where this service says whether it can work.
+    pub readiness: Readiness,
+}
+
+impl Config {
+    /// The configuration that the settings ask for; `None` if a secret is missing.
+    pub fn from_settings(settings: &Settings, readiness: Readiness) -> Option<Self> {
+        Some(Self {
+            database: settings.auth_database_url.clone(),
+            issuer: settings.issuer.clone(),
+            master_keys: settings.master_keys.clone()?,
+            service_keys: settings.service_keys.clone()?,
+            access_lifetime: settings.access_token_ttl,
+            lifetimes: Lifetimes {
+                idle: settings.refresh_idle_ttl,
+                absolute: settings.session_max_age,
+            },
+            password_min_length: settings.password_min_length,
+            hashing: HashingParameters::DEFAULT,
+            reflection: settings.reflection,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            readiness,
+        })
+    }
+}

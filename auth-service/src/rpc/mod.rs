@@ -1,0 +1,6 @@
+//! The wire: decode, call, encode. No rules.
+
+mod auth;
+mod client;
+
+pub use auth::AuthRpc;

@@ -1,0 +1,305 @@
+//! Sessions: signing in, refreshing, signing out.
+
+use std::{sync::Arc, time::Duration};
+
+use platform::{
+    clock::{Clock, Timestamp},
+    entropy::{Entropy, uuid_v4},
+    verification::Caller,
+};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::{
+    accounts::{Account, Email},
+    error::{AuthError, PasswordRefusal},
+    keys::{AccessTokenFor, Keys},
+    passwords::{Passwords, Verdict, normalised},
+    refresh_tokens::Presented,
+    store::{AccountStore, SessionStore},
+};
+
+/// For so long the token that made the current generation gives the same successor again.
+pub const GRACE: Duration = Duration::from_secs(30);
+
+/// How long sessions last.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// Without being used.
+    pub idle: Duration,
+    /// However much they are used.
+    pub absolute: Duration,
+}
+
+/// Where a sign-in comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// At most 512 bytes, printable; may be empty.
+    pub user_agent: String,
+    /// May be empty.
+    pub ip_address: String,
+}
+
+/// A session to be stored.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose it is.
+    pub account: Uuid,
+    /// Where it was opened.
+    pub client: Client,
+    /// When it was opened.
+    pub create_time: Timestamp,
+    /// When it ends unused.
+    pub idle_expire_time: Timestamp,
+    /// When it ends in any case.
+    pub expire_time: Timestamp,
+}
+
+/// A session, as its person sees it.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Its id.
+    pub id: Uuid,
+    /// When the person signed in.
+    pub create_time: Timestamp,
+    /// When it last gave out tokens.
+    pub last_used_time: Timestamp,
+    /// When it ends unused, or in any case, whichever comes first.
+    pub expire_time: Timestamp,
+    /// What signed in.
+    pub user_agent: String,
+    /// Where from.
+    pub ip_address: String,
+    /// Whether it was ended.
+    pub ended: bool,
+}
+
+/// Why a session was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The person signed out.
+    Logout,
+    /// A superseded refresh token came back: two hold the session's tokens.
+    RefreshReused,
+}
+
+impl EndReason {
+    /// As stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Logout => "LOGOUT",
+            Self::RefreshReused => "REFRESH_REUSED",
+        }
+    }
+}
+
+/// What the presentation of an authentic refresh token of generation g finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefreshOutcome {
+    /// g was the current generation; there is a next one now, and g is the accepted one.
+    Rotated(Refreshed),
+    /// g is the accepted generation, and made the current one at most 30 seconds ago: the same successor
+    /// again, and nothing was changed.
+    Repeated(Refreshed),
+    /// g is the accepted generation, and made the current one longer ago, so the answer was lost: there is a
+    /// next generation now, g stays accepted, and the lost one is dead.
+    Recovered(Refreshed),
+    /// g is any other generation: the session has been ended.
+    Reused {
+        /// Whose session it was.
+        account: Uuid,
+    },
+    /// The session was ended before.
+    Ended,
+    /// The session was idle for too long, or is too old.
+    Expired,
+    /// There is no such session.
+    Unknown,
+}
+
+/// A session after a refresh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refreshed {
+    /// Whose it is.
+    pub account: Uuid,
+    /// Its id.
+    pub session: Uuid,
+    /// The current generation.
+    pub generation: u32,
+    /// When the person signed in.
+    pub sign_in_time: Timestamp,
+    /// When it ends unused, or in any case, whichever comes first.
+    pub expire_time: Timestamp,
+}
+
+/// The tokens of a session.
+pub struct SessionTokens {
+    /// A JWT.
+    pub access_token: String,
+    /// How long it is good for.
+    pub access_lifetime: Duration,
+    /// The token for the next refresh.
+    pub refresh_token: String,
+    /// How long that is good for if it is not used.
+    pub refresh_lifetime: Duration,
+}
+
+/// Opens, continues and ends sessions.
+pub struct Sessions {
+    pub(crate) accounts: Arc<dyn AccountStore>,
+    pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) passwords: Arc<Passwords>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+impl Sessions {
+    /// Opens a session for an address and password. What is wrong with them is not told, and the work is
+    /// the same whatever it is.
+    pub async fn login(
+        &self,
+        email: &str,
+        password: &str,
+        client: Client,
+    ) -> Result<(Account, SessionTokens), AuthError> {
+        let password = check_credentials(email, password)?;
+        let place = self.passwords.reserve()?;
+        // What is no address has no account; it is looked up all the same.
+        let email = Email::parse(email).unwrap_or_else(|_| Email::stored(email.trim().to_owned()));
+        let found = self.accounts.credentials(&email).await?;
+        let hash = found.as_ref().map(|found| found.password_hash.clone());
+        let verdict = place.verify(password, hash).await?;
+        let (Some(found), Verdict::Right { rehashed }) = (found, verdict) else {
+            return Err(AuthError::InvalidCredentials);
+        };
+        if let Some(stronger) = rehashed {
+            let now = self.clock.now();
+            self.accounts
+                .replace_password_hash(found.account.id, &found.password_hash, &stronger, now)
+                .await?;
+        }
+        let session = self.new_session(found.account.id, client);
+        let tokens = self.tokens_of_new(&session)?;
+        self.store.open_session(session).await?;
+        Ok((found.account, tokens))
+    }
+
+    /// Exchanges a refresh token for new tokens.
+    pub async fn refresh(&self, token: &str) -> Result<SessionTokens, AuthError> {
+        let presented = self.authentic(token)?.ok_or(AuthError::RefreshInvalid)?;
+        let now = self.clock.now();
+        match self.store.refresh(presented, self.lifetimes, now).await? {
+            RefreshOutcome::Rotated(refreshed) | RefreshOutcome::Repeated(refreshed) => self.tokens(&refreshed, now),
+            RefreshOutcome::Recovered(refreshed) => {
+                tracing::info!(session.id = %refreshed.session, "a lost refresh was recovered");
+                self.tokens(&refreshed, now)
+            }
+            RefreshOutcome::Reused { account } => {
+                tracing::warn!(
+                    session.id = %presented.session,
+                    account.id = %account,
+                    "a superseded refresh token was presented; the session has been ended"
+                );
+                Err(AuthError::RefreshReused)
+            }
+            RefreshOutcome::Ended => Err(AuthError::SessionRevoked),
+            RefreshOutcome::Expired => Err(AuthError::RefreshExpired),
+            RefreshOutcome::Unknown => Err(AuthError::RefreshInvalid),
+        }
+    }
+
+    /// Ends the session of a refresh token of any generation. Any other token has no session to end, and
+    /// that is a success too (RFC 7009, section 2.2).
+    pub async fn logout(&self, token: &str) -> Result<(), AuthError> {
+        if let Some(presented) = self.authentic(token)? {
+            self.store
+                .end_session(presented.session, EndReason::Logout, self.clock.now())
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The caller's account and session.
+    pub async fn current(&self, caller: &Caller) -> Result<(Account, Session), AuthError> {
+        let found = self.accounts.session(caller.subject(), caller.session()).await?;
+        found
+            .filter(|(_, session)| !session.ended)
+            .ok_or(AuthError::SessionRevoked)
+    }
+
+    /// A session that begins now.
+    pub(crate) fn new_session(&self, account: Uuid, client: Client) -> NewSession {
+        let now = self.clock.now();
+        NewSession {
+            id: uuid_v4(&*self.entropy),
+            account,
+            client,
+            create_time: now,
+            idle_expire_time: now.plus(self.lifetimes.idle),
+            expire_time: now.plus(self.lifetimes.absolute),
+        }
+    }
+
+    /// The first tokens of a session. Made before the session is stored, so that a failure leaves none
+    /// behind.
+    pub(crate) fn tokens_of_new(&self, session: &NewSession) -> Result<SessionTokens, AuthError> {
+        let first = Refreshed {
+            account: session.account,
+            session: session.id,
+            generation: 0,
+            sign_in_time: session.create_time,
+            expire_time: session.idle_expire_time.min(session.expire_time),
+        };
+        self.tokens(&first, session.create_time)
+    }
+
+    fn tokens(&self, session: &Refreshed, now: Timestamp) -> Result<SessionTokens, AuthError> {
+        let signed = self.keys.sign_access_token(
+            AccessTokenFor {
+                account: session.account,
+                session: session.session,
+                sign_in_time: session.sign_in_time,
+            },
+            now,
+        );
+        let (access_token, access_lifetime) = signed.map_err(|error| AuthError::Internal(error.to_string()))?;
+        Ok(SessionTokens {
+            access_token,
+            access_lifetime,
+            refresh_token: self.keys.refresh_keys().write(session.session, session.generation),
+            refresh_lifetime: session.expire_time.since(now),
+        })
+    }
+
+    /// What a token says; `None` if it is not one of ours.
+    fn authentic(&self, token: &str) -> Result<Option<Presented>, AuthError> {
+        if token.is_empty() {
+            return Err(AuthError::Fields(vec![(
+                "refresh_token".to_owned(),
+                "is required".to_owned(),
+            )]));
+        }
+        Ok(self.keys.refresh_keys().read(token))
+    }
+}
+
+/// What is missing, or can be no password of anyone.
+fn check_credentials(email: &str, password: &str) -> Result<Zeroizing<String>, AuthError> {
+    let mut violations = Vec::new();
+    for (field, value) in [("email", email.trim()), ("password", password)] {
+        if value.is_empty() {
+            violations.push((field.to_owned(), "is required".to_owned()));
+        }
+    }
+    if !violations.is_empty() {
+        return Err(AuthError::Fields(violations));
+    }
+    if password.len() > Passwords::MAX_BYTES {
+        return Err(AuthError::PasswordRefused(PasswordRefusal::TooLong));
+    }
+    Ok(normalised(password))
+}

@@ -1,0 +1,112 @@
+//! What every store must hold, written once and run on each engine.
+
+mod accounts;
+mod keys;
+mod sessions;
+
+use std::{sync::Arc, time::Duration};
+
+use auth_service::{
+    accounts::{Account, Email, NewAccount},
+    sessions::{Client, Lifetimes, NewSession},
+    store::{AccountStore, KeyStore, Registration, SQLITE_MIGRATIONS, SessionStore, SqlStore},
+};
+use platform::{
+    clock::Timestamp,
+    configuration::DatabaseUrl,
+    database::Engine,
+    entropy::{SystemEntropy, uuid_v4},
+    testing::Workspace,
+};
+use uuid::Uuid;
+
+const LIFETIMES: Lifetimes = Lifetimes {
+    idle: Duration::from_hours(1),
+    absolute: Duration::from_hours(4),
+};
+const START: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
+
+/// Lists the cases of a module for each engine. An engine that cannot pass a case is left out here by name,
+/// with the reason.
+macro_rules! on_every_engine {
+    ($($case:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case($crate::World::sqlite().await).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_every_engine;
+
+/// A store in a database of its own.
+struct World {
+    accounts: Arc<dyn AccountStore>,
+    sessions: Arc<dyn SessionStore>,
+    keys: Arc<dyn KeyStore>,
+    url: DatabaseUrl,
+    workspace: Workspace,
+}
+
+impl World {
+    async fn sqlite() -> Self {
+        let workspace = Workspace::new();
+        Self::open::<sqlx::Sqlite>(workspace.sqlite("auth.db"), workspace).await
+    }
+
+    async fn open<E: Engine>(url: DatabaseUrl, workspace: Workspace) -> Self {
+        let store = Arc::new(SqlStore::new(E::open(&url, SQLITE_MIGRATIONS).await.unwrap()));
+        Self {
+            accounts: store.clone(),
+            sessions: store.clone(),
+            keys: store,
+            url,
+            workspace,
+        }
+    }
+
+    /// The same database, opened again.
+    async fn reopened(self) -> Self {
+        let Self { url, workspace, .. } = self;
+        Self::open::<sqlx::Sqlite>(url, workspace).await
+    }
+
+    /// A registered person and their first session.
+    async fn person(&self, email: &str) -> (Account, NewSession) {
+        let account = account(email);
+        let session = session(account.id);
+        let new = NewAccount {
+            account: account.clone(),
+            password_hash: "hash".to_owned(),
+        };
+        assert_eq!(
+            self.accounts.register(new, session.clone()).await.unwrap(),
+            Registration::Done
+        );
+        (account, session)
+    }
+}
+
+fn account(email: &str) -> Account {
+    Account {
+        id: uuid_v4(&SystemEntropy),
+        email: Email::parse(email).unwrap_or_else(|problem| panic!("{problem}")),
+        display_name: "Ada".to_owned(),
+        create_time: START,
+    }
+}
+
+fn session(account: Uuid) -> NewSession {
+    NewSession {
+        id: uuid_v4(&SystemEntropy),
+        account,
+        client: Client {
+            user_agent: "test".to_owned(),
+            ip_address: "192.0.2.1".to_owned(),
+        },
+        create_time: START,
+        idle_expire_time: START.plus(LIFETIMES.idle),
+        expire_time: START.plus(LIFETIMES.absolute),
+    }
+}
