@@ -1,1 +1,125 @@
-//! placeholder
+//! The task service: each person's own tasks.
+//!
+//! A call walks from `rpc` (decode, call, encode) through the rules to the [`store`]:
+//!
+//! - [`tasks`] — what can be done; `validation`, [`due`], `masks` — what may be said; [`change`] — what
+//!   comes of a change; [`pages`] — lists and their tokens; [`task`] — the noun.
+//! - [`owner`] — whose tasks: the proof that the store demands.
+//! - [`error`] — what can go wrong, and its form on the wire.
+//! - [`Config`] — what the service needs; [`serve`] and [`migrate`] — what it does.
+
+pub mod change;
+mod config;
+pub mod due;
+pub mod error;
+mod masks;
+pub mod owner;
+pub mod pages;
+mod process;
+mod rpc;
+pub mod store;
+pub mod task;
+pub mod tasks;
+mod validation;
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use platform::{
+    access::AccessTable,
+    configuration::DatabaseUrl,
+    database::StoreError,
+    entropy::SystemEntropy,
+    serving::{self, MAX_MESSAGE_BYTES, Protocol},
+    verification::{Authentication, AuthenticationLayer, KeyRing, KeySource, Verifier, require_caller},
+};
+use proto::{auth::v1::JsonWebKey, task::v1::task_service_server::TaskServiceServer};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::service::{RoutesBuilder, interceptor::InterceptedService};
+
+use crate::{rpc::TaskRpc, store::TaskDatabase, tasks::Tasks};
+
+pub use config::Config;
+pub use process::{PROGRAM, run};
+
+/// The gRPC services that are served, by full name.
+pub const SERVICES: &[&str] = &["holdfast.task.v1.TaskService"];
+
+/// Stock gRPC clients refuse more.
+const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, io::Error),
+    /// `HOLDFAST_SERVICE_KEY` is missing.
+    #[error("HOLDFAST_SERVICE_KEY is missing")]
+    ServiceKeyMissing,
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Database(#[from] StoreError),
+}
+
+/// Brings the schema of a database up to date and makes its token key, then closes it.
+pub async fn migrate(url: &DatabaseUrl) -> Result<(), StartError> {
+    TaskDatabase::open(url, &SystemEntropy).await?.close().await;
+    Ok(())
+}
+
+/// Serves until the shutdown, then drains and closes the database. Needs no other service to start, nor to
+/// answer callers whose key it knows.
+pub async fn serve(listener: TcpListener, config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
+    let database = Arc::new(TaskDatabase::open(&config.database, &*config.entropy).await?);
+    config.readiness.add("task database", {
+        let database = database.clone();
+        Arc::new(move || {
+            let ping = database.ping();
+            Box::pin(async { ping.await.map_err(|error| error.to_string()) })
+        })
+    });
+
+    let keys = Arc::new(KeyRing::new(AnyKeySource(config.keys)));
+    tokio::spawn({
+        let (keys, shutdown) = (keys.clone(), shutdown.clone());
+        async move { shutdown.run_until_cancelled(keys.follow()).await }
+    });
+    let access = AccessTable::for_services(SERVICES);
+    let authentication = AuthenticationLayer::new(Authentication {
+        access: access.clone(),
+        verifier: Verifier::new(config.issuer, keys, config.clock.clone()),
+        service_keys: config.service_keys,
+        clock: config.clock.clone(),
+    });
+
+    let tasks = Tasks::new(
+        database.store.clone(),
+        &database.token_key,
+        config.clock,
+        config.entropy,
+    );
+    let service = TaskServiceServer::new(TaskRpc::new(tasks))
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_ANSWER_BYTES);
+    let mut routes = RoutesBuilder::default();
+    routes.add_service(InterceptedService::new(service, require_caller));
+    serving::health_service(&mut routes, SERVICES, config.readiness, shutdown.clone()).await;
+    if config.reflection {
+        serving::add_reflection(&mut routes, SERVICES);
+    }
+    let service = serving::grpc_service(routes.routes(), &access, &authentication);
+    serving::serve(listener, service, Protocol::Http2, shutdown).await;
+    database.close().await;
+    Ok(())
+}
+
+/// A source of keys of whatever kind.
+struct AnyKeySource(Box<dyn KeySource>);
+
+impl KeySource for AnyKeySource {
+    fn fetch(&self) -> BoxFuture<'_, Result<Vec<JsonWebKey>, String>> {
+        self.0.fetch()
+    }
+}

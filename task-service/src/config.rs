@@ -1,0 +1,49 @@
+//! What the service needs to know.
+
+use std::sync::Arc;
+
+use platform::{
+    channel,
+    clock::{Clock, SystemClock},
+    configuration::{DatabaseUrl, Settings},
+    entropy::{Entropy, SystemEntropy},
+    service_credential::ServiceKeys,
+    serving::Readiness,
+    verification::{KeySource, RemoteKeys},
+};
+
+/// What the service needs to know, and what it takes from outside.
+pub struct Config {
+    /// Where the tasks are kept.
+    pub database: DatabaseUrl,
+    /// Whose access tokens are accepted.
+    pub issuer: String,
+    /// Where the keys come from that verify them.
+    pub keys: Box<dyn KeySource>,
+    /// The keys by which the services know each other.
+    pub service_keys: ServiceKeys,
+    /// Whether server reflection is served.
+    pub reflection: bool,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub entropy: Arc<dyn Entropy>,
+    /// Gets the service's checks.
+    pub readiness: Readiness,
+}
+
+impl Config {
+    /// The configuration of the binary; `None` without a service key. Must be called within a Tokio runtime.
+    pub fn from_settings(settings: &Settings, readiness: Readiness) -> Option<Self> {
+        Some(Self {
+            database: settings.task_database_url.clone(),
+            issuer: settings.issuer.clone(),
+            keys: Box::new(RemoteKeys::new(channel::connect(&settings.auth_addr))),
+            service_keys: settings.service_keys.clone()?,
+            reflection: settings.reflection,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            readiness,
+        })
+    }
+}

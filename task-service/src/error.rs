@@ -1,0 +1,58 @@
+//! What can go wrong, and how clients hear of it.
+
+use platform::{database::StoreError, wire_error::WireError};
+use tonic::{Code, Status};
+
+/// Why a call about tasks did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// Fields that cannot be used: proto field paths and descriptions.
+    #[error("the request has fields that cannot be used")]
+    FieldsInvalid(Vec<(String, String)>),
+    /// A page token that is not ours, or belongs to another owner or query.
+    #[error("the page token cannot be used")]
+    PageTokenInvalid,
+    /// There is no such task, it is another person's, or it is deleted and was to be changed.
+    #[error("there is no such task")]
+    NotFound,
+    /// The owner has, or had, a task of that id.
+    #[error("a task of that id exists")]
+    Exists,
+    /// The task is not the version that the caller saw.
+    #[error("the task has changed")]
+    EtagMismatch,
+    /// The owner's account is gone; an access token outlived it.
+    #[error("the account is gone")]
+    OwnerErased,
+    /// The store did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<TaskError> for WireError {
+    /// The messages are constant: they say nothing of what a caller may not know.
+    fn from(error: TaskError) -> Self {
+        match error {
+            TaskError::FieldsInvalid(violations) => Self::fields("FIELD_INVALID", violations),
+            TaskError::PageTokenInvalid => {
+                let violation = ("page_token".to_owned(), "is not a page token of this list".to_owned());
+                Self::fields("PAGE_TOKEN_INVALID", vec![violation])
+            }
+            TaskError::NotFound => Self::new(Code::NotFound, "TASK_NOT_FOUND", "there is no such task"),
+            TaskError::Exists => Self::new(Code::AlreadyExists, "TASK_EXISTS", "a task of that id exists"),
+            TaskError::EtagMismatch => Self::new(
+                Code::Aborted,
+                "ETAG_MISMATCH",
+                "the task has changed since it was read; read it again",
+            ),
+            TaskError::OwnerErased => Self::new(Code::Unauthenticated, "SESSION_REVOKED", "the session has ended"),
+            TaskError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TaskError> for Status {
+    fn from(error: TaskError) -> Self {
+        WireError::from(error).into()
+    }
+}

@@ -1,0 +1,74 @@
+//! The schema, step by step, and the opening of a database.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use platform::{
+    configuration::DatabaseUrl,
+    database::{Database, Engine, Migration, StoreError},
+    entropy::Entropy,
+    secret::Secret,
+};
+use sqlx::Sqlite;
+
+use super::{SqlTaskStore, TaskStore, token_key};
+
+/// The schema of `SQLite`.
+pub const SQLITE_MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    description: "tasks",
+    sql: include_str!("../../migrations/sqlite/0001_tasks.sql"),
+}];
+
+/// The task database, open, whichever engine it is on.
+pub struct TaskDatabase {
+    /// The tasks.
+    pub store: Arc<dyn TaskStore>,
+    /// The key that seals page tokens.
+    pub token_key: Secret<32>,
+    handle: Arc<dyn Handle>,
+}
+
+/// What is done with a database besides keeping tasks.
+trait Handle: Send + Sync {
+    fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+impl<E: Engine> Handle for Database<E> {
+    fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(Database::ping(self))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(Database::close(self))
+    }
+}
+
+impl TaskDatabase {
+    /// Opens the database, brings its schema up to date and makes its token key if it has none.
+    pub async fn open(url: &DatabaseUrl, entropy: &dyn Entropy) -> Result<Self, StoreError> {
+        match url {
+            DatabaseUrl::Sqlite(_) => Self::over(Sqlite::open(url, SQLITE_MIGRATIONS).await?, entropy).await,
+        }
+    }
+
+    async fn over<E: Engine>(database: Database<E>, entropy: &dyn Entropy) -> Result<Self, StoreError> {
+        Ok(Self {
+            store: Arc::new(SqlTaskStore::new(database.clone())),
+            token_key: token_key(&database, entropy).await?,
+            handle: Arc::new(database),
+        })
+    }
+
+    /// Whether the database answers; for a readiness check, which outlives the borrow.
+    pub fn ping(&self) -> BoxFuture<'static, Result<(), StoreError>> {
+        let handle = self.handle.clone();
+        Box::pin(async move { handle.ping().await })
+    }
+
+    /// Finishes the writes that were taken, then closes every connection.
+    pub async fn close(&self) {
+        self.handle.close().await;
+    }
+}

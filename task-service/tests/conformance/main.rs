@@ -1,0 +1,71 @@
+//! The promises of `TaskStore`, each a case that is written once and run on every engine.
+//!
+//! A case is an `async fn(World)`; it is listed once in `on_engine!`. An engine is one line at the end of this
+//! file. An engine that cannot keep a promise opts out by name and reason in [`OPT_OUTS`].
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
+
+mod changes;
+mod creation;
+mod durability;
+mod isolation;
+mod pages;
+mod sequence;
+mod trash;
+mod world;
+
+/// Engine, case, and why it is left out. Empty is how it should stay.
+const OPT_OUTS: &[(&str, &str, &str)] = &[];
+
+/// Lists every case under the name of an engine.
+macro_rules! on_engine {
+    ($engine:ident = $database:ty) => {
+        on_engine! { $engine = $database;
+            changes::a_change_reaches_the_fields_it_names,
+            changes::completion_has_a_time,
+            changes::what_changes_nothing_leaves_no_trace,
+            changes::an_etag_must_match_exactly,
+            changes::of_parallel_changes_none_is_lost,
+            changes::of_parallel_changes_of_one_etag_one_wins,
+            changes::what_is_only_checked_leaves_no_trace,
+            creation::a_task_comes_back_exactly_as_it_was_stored,
+            creation::an_id_is_taken_once_by_each_owner,
+            creation::parallel_creations_of_one_id_make_one_task,
+            creation::what_is_only_checked_is_not_created,
+            durability::what_was_acknowledged_is_there_after_reopening,
+            durability::the_token_key_is_made_once,
+            isolation::another_owners_task_is_one_that_nobody_has,
+            isolation::equal_ids_are_different_tasks,
+            pages::every_task_is_listed_once_newest_first,
+            pages::tasks_that_come_and_go_move_no_others,
+            pages::a_filter_leaves_out_the_other_state,
+            sequence::a_hundred_parallel_creations_leave_no_gap,
+            sequence::a_hundred_owners_each_begin_at_one,
+            sequence::refusals_use_no_number,
+            sequence::nothing_is_written_for_an_erased_owner,
+            trash::a_deleted_task_can_only_be_read,
+        }
+    };
+    ($engine:ident = $database:ty; $($module:ident::$case:ident,)*) => {
+        mod $engine {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let name = concat!(stringify!($module), "::", stringify!($case));
+                    if let Some(reason) = crate::opted_out(stringify!($engine), name) {
+                        println!("{name} is left out: {reason}");
+                        return;
+                    }
+                    crate::$module::$case(crate::world::World::open::<$database>().await).await;
+                }
+            )*
+        }
+    };
+}
+
+fn opted_out(engine: &str, case: &str) -> Option<&'static str> {
+    let entry = OPT_OUTS.iter().find(|entry| (entry.0, entry.1) == (engine, case));
+    entry.map(|(_, _, reason)| *reason)
+}
+
+on_engine!(sqlite = sqlx::Sqlite);

@@ -1,0 +1,83 @@
+//! `list`.
+
+use task_service::{
+    change::Change,
+    owner::OwnerId,
+    pages::{Cursor, StateFilter},
+    task::Task,
+};
+
+use crate::world::World;
+
+async fn page(world: &World, owner: OwnerId, after: Cursor, limit: usize) -> Vec<Task> {
+    let page = world.store.list(owner, StateFilter::Any, after, limit).await;
+    page.expect("the store answers")
+}
+
+pub(crate) async fn every_task_is_listed_once_newest_first(world: World) {
+    let anna = world.somebody().await;
+    let ben = world.somebody().await;
+    let mut expected = Vec::new();
+    // Five moments, five tasks each, whose ids are not in the order of their creation.
+    for number in 0..25 {
+        if number % 5 == 0 {
+            world.tick();
+        }
+        expected.push(world.task(anna, &number.to_string()).await);
+        world.task(ben, "another's").await;
+    }
+    expected.sort_by_key(|task| std::cmp::Reverse((task.create_time, task.id)));
+    for limit in [1, 2, 3, 5, 24, 25, 26] {
+        let mut listed: Vec<Task> = Vec::new();
+        loop {
+            let after = listed.last().map_or(Cursor::START, Cursor::after);
+            let page = page(&world, anna, after, limit).await;
+            let full = page.len() == limit;
+            listed.extend(page);
+            if !full {
+                break;
+            }
+        }
+        assert_eq!(listed, expected, "{limit} at a time");
+    }
+}
+
+pub(crate) async fn tasks_that_come_and_go_move_no_others(world: World) {
+    let anna = world.somebody().await;
+    let mut tasks = Vec::new();
+    for number in 0..9 {
+        world.tick();
+        tasks.push(world.task(anna, &number.to_string()).await);
+    }
+    tasks.reverse();
+    let first = page(&world, anna, Cursor::START, 3).await;
+    assert_eq!(first, tasks[..3]);
+
+    world.tick();
+    world.task(anna, "newer than all").await;
+    for gone in [&tasks[2], &tasks[4]] {
+        world.change(anna, world.edit(gone.id, Change::Delete)).await;
+    }
+    let second = page(&world, anna, Cursor::after(&first[2]), 3).await;
+    assert_eq!(second, [tasks[3].clone(), tasks[5].clone(), tasks[6].clone()]);
+    let third = page(&world, anna, Cursor::after(&second[2]), 3).await;
+    assert_eq!(third, tasks[7..]);
+}
+
+pub(crate) async fn a_filter_leaves_out_the_other_state(world: World) {
+    let anna = world.somebody().await;
+    let mut ids = [Vec::new(), Vec::new()];
+    for number in 0..6_usize {
+        world.tick();
+        let task = world.task(anna, &number.to_string()).await;
+        if number % 2 == 1 {
+            world.change(anna, world.edit(task.id, Change::completed(true))).await;
+        }
+        ids[number % 2].insert(0, task.id);
+    }
+    for (state, expected) in [(StateFilter::Active, &ids[0]), (StateFilter::Completed, &ids[1])] {
+        let listed = world.store.list(anna, state, Cursor::START, 10).await;
+        let listed: Vec<_> = listed.expect("the store answers").iter().map(|task| task.id).collect();
+        assert_eq!(&listed, expected);
+    }
+}
