@@ -1,1 +1,79 @@
-//! placeholder
+//! Browser HTTP and JSON to gRPC, from the descriptors. No database, no signing keys, no business rule, and no
+//! account or task by name: a new annotated RPC of a known package needs no line here.
+//!
+//! A request walks through the files in this order:
+//!
+//! 1. [`config`] — what the gateway is told; [`error`] — why it may refuse to start.
+//! 2. `service` — all middleware in one function; `probes` — `/livez`, `/readyz`.
+//! 3. `routes` — the route table, read from `google.api.http`; `template` — one path pattern.
+//! 4. `deadline`, `body` — how long the request may take, and what it carries, within limits.
+//! 5. `binding` — path, query and body into one message; `json` (text to a tree), `json_message` (a tree to a
+//!    message), `scalar` (one value from text), `field_path` (`task.id`), `update_mask` (what a PATCH changes),
+//!    `percent` (URI escapes).
+//! 6. `upstreams`, `client`, `forward` — where it goes, for whom, and the call itself.
+//! 7. `answer` — the success; `problem`, `error_table` — everything else, as problem+json.
+//!
+//! Unary methods only: streaming ones get no route yet.
+
+pub mod config;
+pub mod error;
+
+mod answer;
+mod binding;
+mod body;
+mod client;
+mod deadline;
+mod error_table;
+mod field_path;
+mod forward;
+mod json;
+mod json_message;
+mod percent;
+mod probes;
+mod problem;
+mod routes;
+mod scalar;
+mod service;
+mod template;
+#[cfg(test)]
+mod testing;
+mod update_mask;
+mod upstreams;
+
+pub use config::Config;
+pub use error::StartError;
+
+use platform::{
+    configuration::Settings,
+    serving::{self, Protocol, Readiness, serve_admin},
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Serves HTTP until the shutdown, then drains. Fails at once if the contracts have a route that cannot be
+/// served; adds its checks (both services answer SERVING) to the configuration's readiness.
+pub async fn serve(listener: TcpListener, config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
+    let service = service::http_service(config)?;
+    serving::serve(listener, service, Protocol::Any, shutdown).await;
+    Ok(())
+}
+
+/// The whole life of the binary: listens where the settings say, prints where that is, serves with the admin
+/// listener beside it.
+#[expect(clippy::print_stdout, reason = "each listener is announced on standard output")]
+pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), StartError> {
+    let readiness = Readiness::default();
+    let config = Config::from_settings(&settings, readiness.clone())?;
+    let listener = TcpListener::bind(settings.gateway_listen).await?;
+    println!("gateway: http://{}", listener.local_addr()?);
+    if let Some(address) = settings.admin_listen {
+        let admin = TcpListener::bind(address).await?;
+        println!("gateway admin: http://{}", admin.local_addr()?);
+        let (served, ()) = tokio::join!(
+            serve(listener, config, shutdown.clone()),
+            serve_admin(admin, readiness, shutdown)
+        );
+        return served;
+    }
+    serve(listener, config, shutdown).await
+}

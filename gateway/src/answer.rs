@@ -1,0 +1,99 @@
+//! The success: proto3 JSON, and the headers that the contract's options ask for.
+
+use axum::body::Body;
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION},
+};
+use prost_reflect::{DynamicMessage, Kind, ReflectMessage as _, SerializeOptions, Value};
+use serde::{Serialize, Serializer};
+
+use crate::{
+    field_path::FieldPath,
+    percent,
+    problem::Problem,
+    routes::{Route, fields_of_location},
+};
+
+/// Fields without presence are always written, defaults included; fields with presence only when they are set.
+const JSON: SerializeOptions = SerializeOptions::new().skip_default_fields(false);
+
+/// The answer of a route to a message from its service.
+pub(crate) fn of(route: &Route, message: &DynamicMessage) -> Result<Response<Body>, Problem> {
+    let body = match &route.response_body {
+        None => serde_json::to_vec(&Whole(message)),
+        Some(field) => part(
+            message,
+            field.json_name(),
+            field.supports_presence() && !message.has_field(field),
+        ),
+    };
+    let body = body.map_err(|error| {
+        let method = route.rpc.method.full_name();
+        tracing::error!(rpc.method = method, %error, "the answer has no JSON form");
+        Problem::internal()
+    })?;
+
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = route.rpc.success_status;
+    let public = route.rpc.cacheable && route.rpc.success_status == StatusCode::OK;
+    let caching = if public { "public, max-age=300" } else { "no-store" };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    let location = route
+        .rpc
+        .location
+        .as_deref()
+        .and_then(|template| location(template, message));
+    for (name, text) in [(LOCATION, location), (ETAG, etag(message))] {
+        if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    Ok(response)
+}
+
+struct Whole<'a>(&'a DynamicMessage);
+
+impl Serialize for Whole<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize_with_options(serializer, &JSON)
+    }
+}
+
+/// One field of a message as JSON; `{}` for a message that is not there.
+fn part(message: &DynamicMessage, name: &str, absent: bool) -> serde_json::Result<Vec<u8>> {
+    if absent {
+        return Ok(b"{}".to_vec());
+    }
+    let whole = serde_json::to_value(Whole(message))?;
+    serde_json::to_vec(&whole[name])
+}
+
+/// A Location template with the message's fields in it; `None` if one of them is empty.
+fn location(template: &str, message: &DynamicMessage) -> Option<String> {
+    let mut location = template.to_owned();
+    for field in fields_of_location(template) {
+        let path = FieldPath::resolve(&message.descriptor(), field)?;
+        let text = match path.get(message)? {
+            Value::String(text) if !text.is_empty() => text,
+            Value::I32(number) => number.to_string(),
+            Value::I64(number) => number.to_string(),
+            _ => return None,
+        };
+        location = location.replace(&format!("{{{field}}}"), &percent::encode(&text));
+    }
+    Some(location)
+}
+
+/// A response's `etag` field as the header has it: in quotes (RFC 9110, section 8.8.3).
+fn etag(message: &DynamicMessage) -> Option<String> {
+    let field = message.descriptor().get_field_by_name("etag")?;
+    if field.kind() != Kind::String || field.is_list() {
+        return None;
+    }
+    let value = message.get_field(&field);
+    let etag = value.as_str().filter(|etag| !etag.is_empty() && !etag.contains('"'))?;
+    Some(format!("\"{etag}\""))
+}

@@ -1,0 +1,46 @@
+//! What the gateway is told.
+
+use std::sync::Arc;
+
+use http::Uri;
+use ipnet::IpNet;
+use platform::{
+    clock::{Clock, SystemClock},
+    configuration::Settings,
+    service_credential::ServiceKeys,
+    serving::Readiness,
+};
+
+use crate::error::StartError;
+
+/// Everything the gateway needs to know.
+#[derive(Clone)]
+pub struct Config {
+    /// Where auth-service is.
+    pub auth_addr: Vec<Uri>,
+    /// Where task-service is.
+    pub task_addr: Vec<Uri>,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Sign what the gateway states of its clients.
+    pub service_keys: ServiceKeys,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Gets the gateway's checks, and is what its `/readyz` says. It must not be the readiness of a service that
+    /// these checks ask: each would wait for the other to be ready first.
+    pub readiness: Readiness,
+}
+
+impl Config {
+    /// The configuration that the settings ask for. Fails if they hold no service key.
+    pub fn from_settings(settings: &Settings, readiness: Readiness) -> Result<Self, StartError> {
+        Ok(Self {
+            auth_addr: settings.auth_addr.clone(),
+            task_addr: settings.task_addr.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
+            service_keys: settings.service_keys.clone().ok_or(StartError::ServiceKeyMissing)?,
+            clock: Arc::new(SystemClock),
+            readiness,
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! The call: a message of the pool to an upstream, and the answer back.
+
+use std::{error::Error, net::IpAddr, time::Duration};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::AUTHORIZATION};
+use platform::{
+    clock::Clock,
+    service_credential::{
+        CLIENT_ADDRESS_METADATA, CLIENT_USER_AGENT_METADATA, METADATA as SERVICE_TOKEN_METADATA, Role, ServiceKeys,
+    },
+    serving::REQUEST_ID,
+};
+use prost::Message as _;
+use prost_reflect::{DynamicMessage, MessageDescriptor};
+use tokio::time::timeout_at;
+use tonic::{
+    Code, Request, Status,
+    client::Grpc,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    metadata::MetadataMap,
+    transport,
+};
+use tower::ServiceExt as _;
+
+use crate::{
+    client,
+    deadline::{self, Deadline},
+    problem::Problem,
+    routes::Rpc,
+    upstreams::Upstreams,
+};
+
+/// The largest answer, in bytes. A page ends at 3 MiB; this leaves room for larger single messages.
+const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
+/// The service should be the one to say that the deadline passed; this is how much longer it is waited for.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// What a call says of its client, apart from the message. Nothing of the client's headers goes on but what is
+/// named here: above all no `x-holdfast-*`, by which services believe the gateway.
+pub(crate) fn metadata(
+    headers: &HeaderMap,
+    request_id: &str,
+    address: Option<IpAddr>,
+    service_token: &str,
+) -> MetadataMap {
+    let mut metadata = HeaderMap::new();
+    // All of them: that two credentials are one too many is for the service to say.
+    for credential in headers.get_all(AUTHORIZATION) {
+        metadata.append(AUTHORIZATION, credential.clone());
+    }
+    let ours = [
+        (REQUEST_ID, HeaderValue::from_str(request_id).ok()),
+        (
+            HeaderName::from_static(SERVICE_TOKEN_METADATA),
+            HeaderValue::from_str(service_token).ok(),
+        ),
+        (
+            HeaderName::from_static(CLIENT_ADDRESS_METADATA),
+            address.and_then(|address| HeaderValue::from_str(&address.to_string()).ok()),
+        ),
+        (
+            HeaderName::from_static(CLIENT_USER_AGENT_METADATA),
+            client::user_agent(headers),
+        ),
+    ];
+    for (name, value) in ours {
+        if let Some(value) = value {
+            metadata.insert(name, value);
+        }
+    }
+    MetadataMap::from_headers(metadata)
+}
+
+/// The token by which services know the gateway.
+pub(crate) fn service_token(keys: &ServiceKeys, clock: &dyn Clock) -> String {
+    keys.sign(Role::Gateway, clock)
+}
+
+/// Calls a method and waits for its answer, until the deadline.
+pub(crate) async fn unary(
+    upstreams: &Upstreams,
+    rpc: &Rpc,
+    message: DynamicMessage,
+    metadata: MetadataMap,
+    deadline: Deadline,
+) -> Result<DynamicMessage, Problem> {
+    let (channel, upstream) = upstreams.get(rpc.upstream);
+    let mut request = Request::from_parts(metadata, tonic::Extensions::default(), message);
+    request.set_timeout(deadline.remaining());
+    let call = async {
+        let mut grpc = Grpc::new(channel.map_result(refuse_other_than_ok)).max_decoding_message_size(MAX_ANSWER_BYTES);
+        grpc.ready().await.map_err(Status::from_error)?;
+        grpc.unary(request, rpc.path.clone(), DynamicCodec(rpc.method.output()))
+            .await
+    };
+    match timeout_at(deadline.end() + MARGIN, call).await {
+        Ok(Ok(answer)) => Ok(answer.into_inner()),
+        Ok(Err(status)) => Err(failure(&status, rpc, upstream, deadline)),
+        Err(_) => Err(deadline::exceeded()),
+    }
+}
+
+/// A gRPC service answers 200, errors too. Any other status comes from something between it and us, and its
+/// page must not be read as gRPC.
+fn refuse_other_than_ok<B>(
+    answer: Result<Response<B>, transport::Error>,
+) -> Result<Response<B>, Box<dyn Error + Send + Sync>> {
+    let answer = answer?;
+    match answer.status() {
+        StatusCode::OK => Ok(answer),
+        other => Err(Status::unavailable(format!("HTTP status {other}")).into()),
+    }
+}
+
+/// A status in the contract's form is the service's answer. Any other was made on the way, by a transport or by
+/// something that is not our service: then it is never the client's credentials that are at fault.
+fn failure(status: &Status, rpc: &Rpc, upstream: &'static str, deadline: Deadline) -> Problem {
+    if let Some(answered) = Problem::of_status(status, rpc) {
+        return answered;
+    }
+    let (code, method) = (status.code(), rpc.method.full_name());
+    let made_here = status.source().is_some();
+    if code == Code::DeadlineExceeded || (code == Code::Cancelled && deadline.has_passed()) {
+        return deadline::exceeded();
+    }
+    if code == Code::Unavailable || made_here {
+        tracing::warn!(upstream, rpc.method = method, %status, "the upstream does not answer");
+        return Problem::new("UNAVAILABLE", "the service does not answer just now");
+    }
+    tracing::error!(upstream, rpc.method = method, %status, "the upstream answered outside the contract");
+    match code {
+        Code::Unimplemented => Problem::new("METHOD_UNKNOWN", "the service does not have this method yet"),
+        _ => Problem::internal(),
+    }
+}
+
+/// Messages of the pool as protobuf.
+struct DynamicCodec(MessageDescriptor);
+
+impl Codec for DynamicCodec {
+    type Encode = DynamicMessage;
+    type Decode = DynamicMessage;
+    type Encoder = DynamicEncoder;
+    type Decoder = DynamicDecoder;
+
+    fn encoder(&mut self) -> DynamicEncoder {
+        DynamicEncoder
+    }
+
+    fn decoder(&mut self) -> DynamicDecoder {
+        DynamicDecoder(self.0.clone())
+    }
+}
+
+struct DynamicEncoder;
+
+impl Encoder for DynamicEncoder {
+    type Item = DynamicMessage;
+    type Error = Status;
+
+    fn encode(&mut self, message: DynamicMessage, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        message
+            .encode(buffer)
+            .map_err(|error| Status::internal(error.to_string()))
+    }
+}
+
+struct DynamicDecoder(MessageDescriptor);
+
+impl Decoder for DynamicDecoder {
+    type Item = DynamicMessage;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<DynamicMessage>, Status> {
+        DynamicMessage::decode(self.0.clone(), buffer)
+            .map(Some)
+            .map_err(|error| Status::internal(error.to_string()))
+    }
+}

@@ -1,0 +1,157 @@
+use super::*;
+use crate::{testing, upstreams};
+
+fn found(table: &RouteTable, method: &str, path: &str) -> String {
+    let method = Method::from_bytes(method.as_bytes()).expect("a method");
+    match table.find(&method, path) {
+        Found::Route(route, _) => route.rpc.method.name().to_owned(),
+        Found::OtherMethods(methods) => {
+            let names: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
+            format!("405 {}", names.join(" "))
+        }
+        Found::Nothing => "404".to_owned(),
+    }
+}
+
+#[test]
+fn every_annotated_unary_method_of_the_contracts_has_a_route() {
+    let pool = access::descriptor_pool();
+    let annotation = pool.get_extension_by_name("google.api.http").expect("the annotation");
+    let table = RouteTable::read(&pool, upstreams::serving).expect("the contracts can be served");
+    let mut annotated = 0;
+    for method in pool
+        .services()
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
+    {
+        if method.options().has_extension(&annotation) && !method.is_server_streaming() && !method.is_client_streaming()
+        {
+            annotated += 1;
+            assert!(
+                table.iter().any(|route| route.rpc.method == method),
+                "{} has no route",
+                method.full_name()
+            );
+        }
+    }
+    assert!(annotated >= 13, "the contracts have methods");
+}
+
+#[test]
+fn the_contract_has_these_routes() {
+    let table = RouteTable::read(&access::descriptor_pool(), upstreams::serving).expect("the contracts can be served");
+    for (method, path, expected) in [
+        ("POST", "/v1/auth/register", "Register"),
+        ("GET", "/.well-known/jwks.json", "GetJwks"),
+        ("GET", "/v1/tasks", "ListTasks"),
+        ("POST", "/v1/tasks", "CreateTask"),
+        ("GET", "/v1/tasks/a", "GetTask"),
+        ("HEAD", "/v1/tasks/a", "GetTask"),
+        ("PATCH", "/v1/tasks/a", "UpdateTask"),
+        ("DELETE", "/v1/tasks/a", "DeleteTask"),
+        ("POST", "/v1/tasks/a:complete", "CompleteTask"),
+        ("POST", "/v1/tasks/a:reopen", "ReopenTask"),
+        ("GET", "/v1/tasks/a:complete", "405 POST"),
+        ("POST", "/v1/tasks/a", "405 GET PATCH DELETE"),
+        ("GET", "/v1/tasks/", "404"),
+        ("GET", "/v1/tasks/a/b", "404"),
+        ("GET", "/v2/tasks", "404"),
+        ("GET", "*", "404"),
+    ] {
+        let found = found(&table, method, path);
+        let (mut found, mut expected): (Vec<_>, Vec<_>) = (found.split(' ').collect(), expected.split(' ').collect());
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{method} {path}");
+    }
+}
+
+#[test]
+fn additional_bindings_are_routes_and_streams_are_not_yet() {
+    let table = testing::kitchen();
+    assert_eq!(found(&table, "GET", "/v1/sinks/1"), "Find");
+    assert_eq!(found(&table, "GET", "/v1/rooms/a/sinks/b"), "Find");
+    assert_eq!(found(&table, "GET", "/v1/rooms/a/all"), "Find");
+    // Not Follow, which streams: the path is taken for a literal that no route has.
+    assert_eq!(found(&table, "GET", "/v1/sinks:follow"), "404");
+    assert!(table.iter().all(|route| route.rpc.method.name() != "Unannotated"));
+}
+
+#[test]
+fn a_literal_goes_before_a_variable_whatever_the_order() {
+    let table = testing::routes(
+        r#"
+        rpc Any(Sink) returns (Sink) { option (google.api.http) = {get: "/v1/sinks/{string_value}"}; }
+        rpc Count(Sink) returns (Sink) { option (google.api.http) = {get: "/v1/sinks/count"}; }
+        rpc Remove(Sink) returns (Sink) { option (google.api.http) = {delete: "/v1/sinks/{string_value}"}; }
+        "#,
+    )
+    .expect("these are different routes");
+    assert_eq!(found(&table, "GET", "/v1/sinks/count"), "Count");
+    assert_eq!(found(&table, "GET", "/v1/sinks/other"), "Any");
+    assert_eq!(found(&table, "DELETE", "/v1/sinks/count"), "Remove");
+}
+
+#[test]
+fn two_claims_to_the_same_requests_are_refused() {
+    let refused = testing::routes(
+        r#"
+        rpc One(Sink) returns (Sink) { option (google.api.http) = {get: "/v1/sinks/{string_value}"}; }
+        rpc Two(Sink) returns (Sink) { option (google.api.http) = {get: "/v1/sinks/{int32_value}"}; }
+        "#,
+    )
+    .expect_err("they are the same");
+    assert_eq!(
+        refused.to_string(),
+        "kitchen.v1.Kitchen.One and kitchen.v1.Kitchen.Two both claim GET /v1/sinks/*"
+    );
+    assert!(
+        testing::routes(
+            r#"
+            rpc One(Sink) returns (Sink) { option (google.api.http) = {get: "/v1/sinks/{string_value}"}; }
+            rpc Two(Sink) returns (Sink) { option (google.api.http) = {delete: "/v1/sinks/{string_value}"}; }
+            rpc Six(Sink) returns (Sink) { option (google.api.http) = {get: "/v1/sinks/{string_value}:six"}; }
+            "#,
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn an_annotation_that_cannot_be_served_is_named() {
+    for (http, named) in [
+        (r#"get: "/v1/{name=**}""#, "/v1/{name=**}"),
+        (r#"get: "/v1/sinks/{nothing}""#, "nothing"),
+        (r#"get: "/v1/sinks/{strings}""#, "strings"),
+        (r#"get: "/v1/sinks/{child}""#, "child"),
+        (r#"post: "/v1/sinks" body: "nothing""#, "nothing"),
+        (r#"get: "/v1/sinks" response_body: "nothing""#, "nothing"),
+        (r#"custom {kind: "*" path: "/v1/sinks"}"#, "HTTP method"),
+    ] {
+        let method = format!("rpc Bad(Sink) returns (Sink) {{ option (google.api.http) = {{{http}}}; }}");
+        let refused = testing::routes(&method).expect_err(http).to_string();
+        assert!(
+            refused.contains("kitchen.v1.Kitchen.Bad") && refused.contains(named),
+            "{refused}"
+        );
+    }
+    for rules in [
+        r#"location: "/v1/sinks/{nothing}""#,
+        "success_status: 404",
+        "success_status: 70000",
+    ] {
+        let method = format!(
+            r#"rpc Bad(Sink) returns (Sink) {{
+                option (google.api.http) = {{get: "/v1/sinks"}};
+                option (holdfast.options.v1.method) = {{{rules}}};
+            }}"#
+        );
+        assert!(testing::routes(&method).is_err(), "{rules}");
+    }
+}
+
+#[test]
+fn a_method_that_no_upstream_serves_is_refused() {
+    let pool = testing::pool(r#"rpc Get(Sink) returns (Sink) { option (google.api.http) = {get: "/v1/sinks"}; }"#);
+    let refused = RouteTable::read(&pool, upstreams::serving).expect_err("nobody serves a kitchen");
+    assert!(matches!(refused, StartError::NoUpstream { method } if method == "kitchen.v1.Kitchen.Get"));
+}

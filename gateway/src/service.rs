@@ -1,0 +1,186 @@
+//! The HTTP service: all middleware, in order, in one function; then the way of one request.
+
+use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc};
+
+use axum::body::{Body, HttpBody as _};
+use futures_util::FutureExt as _;
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS},
+};
+use platform::{
+    access,
+    serving::{HttpService, PeerAddress, RequestId, RequestLogLayer},
+};
+use tower::{Layer as _, service_fn, util::BoxCloneSyncService};
+
+use crate::{
+    answer, binding, body, client,
+    config::Config,
+    deadline::Deadline,
+    error::StartError,
+    forward,
+    probes::Probe,
+    problem::Problem,
+    routes::{Found, Route, RouteTable},
+    upstreams::{self, Upstreams},
+};
+
+/// The longest path and query, in bytes.
+const MAX_URI_BYTES: usize = 8 * 1024;
+
+struct Gateway {
+    config: Config,
+    routes: RouteTable,
+    upstreams: Upstreams,
+}
+
+/// All middleware, outermost first: the request's id and its log line; the headers that every answer has, and no
+/// body for HEAD; errors and panics become problem+json; the routes.
+pub(crate) fn http_service(config: Config) -> Result<HttpService, StartError> {
+    let routes = RouteTable::read(&access::descriptor_pool(), upstreams::serving)?;
+    let upstreams = Upstreams::new(&config);
+    upstreams.add_checks(&config.readiness);
+    let gateway = Arc::new(Gateway {
+        config,
+        routes,
+        upstreams,
+    });
+    let service = service_fn(move |request: Request<Body>| {
+        let gateway = gateway.clone();
+        async move {
+            let is_head = request.method() == Method::HEAD;
+            let request_id = request_id(&request);
+            let answered = catch_panic(gateway.answer(request, &request_id)).await;
+            let response = answered.unwrap_or_else(|problem| problem.into_response(&request_id));
+            Ok::<_, Infallible>(finish(response, is_head))
+        }
+    });
+    Ok(BoxCloneSyncService::new(RequestLogLayer.layer(service)))
+}
+
+impl Gateway {
+    async fn answer(&self, request: Request<Body>, request_id: &str) -> Result<Response<Body>, Problem> {
+        let uri = request.uri();
+        if uri
+            .path_and_query()
+            .is_some_and(|uri| uri.as_str().len() > MAX_URI_BYTES)
+        {
+            return Err(Problem::new(
+                "URI_TOO_LONG",
+                format!("path and query have more than {MAX_URI_BYTES} bytes"),
+            ));
+        }
+        let (method, path) = (request.method().clone(), uri.path().to_owned());
+        if let Some(probe) = Probe::at(&path) {
+            return match method {
+                Method::GET | Method::HEAD => probe.answer(&self.config.readiness).await,
+                other => other_method(&other, &Probe::METHODS),
+            };
+        }
+        match self.routes.find(&method, &path) {
+            Found::Route(route, segments) => self.call(route, &segments, request, request_id).await,
+            Found::OtherMethods(allowed) => other_method(&method, &allowed),
+            Found::Nothing => Err(Problem::new("ROUTE_NOT_FOUND", "there is nothing at this path")),
+        }
+    }
+
+    /// One call: the request's message, the service's answer.
+    async fn call(
+        &self,
+        route: &Route,
+        segments: &[&str],
+        request: Request<Body>,
+        request_id: &str,
+    ) -> Result<Response<Body>, Problem> {
+        let (head, content) = request.into_parts();
+        let deadline = Deadline::of(&head.headers)?;
+        let content = body::read(content, deadline).await?;
+        if !content.is_empty() {
+            body::require_json(&head.headers)?;
+        }
+        let message = binding::bind(route, segments, head.uri.query(), &content)?;
+        let peer = head.extensions.get::<PeerAddress>();
+        let address = peer.map(|peer| client::address(peer.0.ip(), &head.headers, &self.config.trusted_proxies));
+        let service_token = forward::service_token(&self.config.service_keys, &*self.config.clock);
+        let metadata = forward::metadata(&head.headers, request_id, address, &service_token);
+        let answer = forward::unary(&self.upstreams, &route.rpc, message, metadata, deadline).await?;
+        answer::of(route, &answer)
+    }
+}
+
+/// OPTIONS is answered 204 with the methods that there are; any other method that is not there, 405 with the same.
+fn other_method(method: &Method, allowed: &[&Method]) -> Result<Response<Body>, Problem> {
+    let mut names: Vec<&str> = Vec::new();
+    for method in allowed {
+        names.push(method.as_str());
+        if **method == Method::GET {
+            names.push("HEAD");
+        }
+    }
+    names.push("OPTIONS");
+    names.sort_unstable();
+    names.dedup();
+    let allow = names.join(", ");
+    if method != Method::OPTIONS {
+        return Err(Problem::method_not_allowed(allow));
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    if let Ok(allow) = HeaderValue::try_from(allow) {
+        response.headers_mut().insert(ALLOW, allow);
+    }
+    Ok(response)
+}
+
+/// A panic is our own fault: INTERNAL, the cause in the log, the connection unharmed.
+async fn catch_panic<T>(answer: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|cause| {
+        let cause = cause
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| cause.downcast_ref::<&str>().copied())
+            .unwrap_or("unknown");
+        tracing::error!(cause, "a request handler panicked");
+        Err(Problem::internal())
+    })
+}
+
+fn finish(mut response: Response<Body>, is_head: bool) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    if is_head {
+        let length = response.body().size_hint().exact();
+        *response.body_mut() = Body::empty();
+        if let Some(length) = length {
+            response.headers_mut().insert(CONTENT_LENGTH, length.into());
+        }
+    }
+    response
+}
+
+/// The id that the log layer gave the request.
+fn request_id(request: &Request<Body>) -> Arc<str> {
+    request
+        .extensions()
+        .get::<RequestId>()
+        .map_or_else(|| "".into(), |id| id.0.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_internal_error() {
+        let problem = catch_panic(async { panic!("the secret cause") })
+            .await
+            .map(|()| "no panic")
+            .expect_err("it panicked");
+        assert_eq!(problem.reason, "INTERNAL");
+        assert!(!problem.detail.contains("secret"));
+    }
+}

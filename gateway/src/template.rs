@@ -1,0 +1,238 @@
+//! One path pattern of `google.api.http`, such as `/v1/tasks/{task.id}:complete`.
+//!
+//! Grammar (google/api/http.proto, "Path template syntax"): literals, `*`, `{field}`, `{field=shelves/*}` and one
+//! verb at the end. `**` is not supported; no contract needs it.
+
+/// A pattern, parsed.
+#[derive(Debug)]
+pub(crate) struct Template {
+    segments: Vec<Segment>,
+    verb: Option<String>,
+    variables: Vec<Variable>,
+}
+
+/// Ordered so that the more specific pattern sorts first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Segment {
+    Literal(String),
+    Wildcard,
+}
+
+/// A field that is bound to one or more segments of the path.
+#[derive(Debug)]
+pub(crate) struct Variable {
+    /// The proto path of the field, such as `task.id`.
+    pub(crate) field: String,
+    first: usize,
+    end: usize,
+}
+
+impl Template {
+    /// Parses a pattern; the error says what cannot be served.
+    pub(crate) fn parse(pattern: &str) -> Result<Self, String> {
+        let path = pattern.strip_prefix('/').ok_or("it must begin with a slash")?;
+        let (path, verb) = split_verb(path);
+        if verb.is_some_and(str::is_empty) {
+            return Err("its verb is empty".to_owned());
+        }
+        let mut template = Self {
+            segments: Vec::new(),
+            verb: verb.map(str::to_owned),
+            variables: Vec::new(),
+        };
+        for part in split_outside_braces(path) {
+            template.push(part)?;
+        }
+        Ok(template)
+    }
+
+    fn push(&mut self, part: &str) -> Result<(), String> {
+        let Some(variable) = part.strip_prefix('{') else {
+            return self.push_segment(part);
+        };
+        let variable = variable.strip_suffix('}').ok_or("a brace is not closed")?;
+        let (field, pattern) = variable.split_once('=').unwrap_or((variable, "*"));
+        let first = self.segments.len();
+        for segment in pattern.split('/') {
+            self.push_segment(segment)?;
+        }
+        self.variables.push(Variable {
+            field: field.to_owned(),
+            first,
+            end: self.segments.len(),
+        });
+        Ok(())
+    }
+
+    fn push_segment(&mut self, segment: &str) -> Result<(), String> {
+        self.segments.push(match segment {
+            "" => return Err("a segment is empty".to_owned()),
+            "*" => Segment::Wildcard,
+            _ if segment.contains(['{', '}', '*']) => return Err(format!("{segment:?} is not supported")),
+            literal => Segment::Literal(literal.to_owned()),
+        });
+        Ok(())
+    }
+
+    /// The segments of a path, still escaped, if it has this pattern's form. A wildcard takes exactly one segment,
+    /// never an empty one.
+    pub(crate) fn matches<'path>(&self, path: &'path str) -> Option<Vec<&'path str>> {
+        let mut path = path.strip_prefix('/')?;
+        if let Some(verb) = &self.verb {
+            path = path.strip_suffix(verb.as_str())?.strip_suffix(':')?;
+        }
+        let parts: Vec<&str> = path.split('/').collect();
+        let same = parts.len() == self.segments.len()
+            && parts.iter().zip(&self.segments).all(|(part, segment)| match segment {
+                Segment::Literal(literal) => part == literal,
+                Segment::Wildcard => !part.is_empty(),
+            });
+        same.then_some(parts)
+    }
+
+    /// The fields that the path binds.
+    pub(crate) fn variables(&self) -> &[Variable] {
+        &self.variables
+    }
+
+    /// Whether the pattern ends in a verb, such as `:complete`.
+    pub(crate) fn has_verb(&self) -> bool {
+        self.verb.is_some()
+    }
+
+    /// A key that sorts the more specific of two patterns first.
+    pub(crate) fn specificity(&self) -> impl Ord + use<> {
+        self.segments.clone()
+    }
+
+    /// The pattern without its names: two patterns of one shape match the same paths.
+    pub(crate) fn shape(&self) -> String {
+        let mut shape = String::new();
+        for segment in &self.segments {
+            shape.push('/');
+            shape.push_str(match segment {
+                Segment::Literal(literal) => literal,
+                Segment::Wildcard => "*",
+            });
+        }
+        if let Some(verb) = &self.verb {
+            shape.push(':');
+            shape.push_str(verb);
+        }
+        shape
+    }
+}
+
+impl Variable {
+    /// The segments of a matched path that this variable holds.
+    pub(crate) fn of<'parts, 'path>(&self, parts: &'parts [&'path str]) -> &'parts [&'path str] {
+        &parts[self.first..self.end]
+    }
+}
+
+/// A verb follows the last colon, unless that colon stands within a variable or an earlier segment.
+fn split_verb(path: &str) -> (&str, Option<&str>) {
+    match path.rsplit_once(':') {
+        Some((before, verb)) if !verb.contains(['/', '}']) => (before, Some(verb)),
+        _ => (path, None),
+    }
+}
+
+fn split_outside_braces(path: &str) -> Vec<&str> {
+    let mut depth = 0_usize;
+    path.split(move |character| {
+        match character {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        character == '/' && depth == 0
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bound(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
+        let template = Template::parse(pattern).expect(pattern);
+        let parts = template.matches(path)?;
+        Some(
+            template
+                .variables()
+                .iter()
+                .map(|variable| (variable.field.clone(), variable.of(&parts).join("/")))
+                .collect(),
+        )
+    }
+
+    fn pair(field: &str, value: &str) -> Vec<(String, String)> {
+        vec![(field.to_owned(), value.to_owned())]
+    }
+
+    #[test]
+    fn a_path_is_matched_segment_by_segment() {
+        assert_eq!(bound("/v1/tasks", "/v1/tasks"), Some(vec![]));
+        assert_eq!(bound("/.well-known/jwks.json", "/.well-known/jwks.json"), Some(vec![]));
+        assert_eq!(bound("/v1/tasks/{id}", "/v1/tasks/a"), Some(pair("id", "a")));
+        assert_eq!(
+            bound("/v1/tasks/{task.id}", "/v1/tasks/a%2Fb"),
+            Some(pair("task.id", "a%2Fb"))
+        );
+        assert_eq!(
+            bound("/v1/{name=shelves/*}/x", "/v1/shelves/7/x"),
+            Some(pair("name", "shelves/7"))
+        );
+        assert_eq!(bound("/v1/*/x", "/v1/anything/x"), Some(vec![]));
+        for other in [
+            "/",
+            "/v1",
+            "/v1/tasks/",
+            "/v1/tasks/a/b",
+            "/v1/tasks//",
+            "/v1//a",
+            "v1/tasks/a",
+        ] {
+            assert_eq!(bound("/v1/tasks/{id}", other), None, "{other}");
+        }
+        assert_eq!(bound("/v1/{name=shelves/*}/x", "/v1/cupboards/7/x"), None);
+    }
+
+    #[test]
+    fn a_verb_ends_the_path() {
+        assert_eq!(
+            bound("/v1/tasks/{id}:complete", "/v1/tasks/a:complete"),
+            Some(pair("id", "a"))
+        );
+        assert_eq!(
+            bound("/v1/tasks/{id}:complete", "/v1/tasks/a:b:complete"),
+            Some(pair("id", "a:b"))
+        );
+        assert_eq!(bound("/v1/tasks:sync", "/v1/tasks:sync"), Some(vec![]));
+        for other in [
+            "/v1/tasks/:complete",
+            "/v1/tasks/a:completed",
+            "/v1/tasks/a%3Acomplete",
+            "/v1/tasks/acomplete",
+        ] {
+            assert_eq!(bound("/v1/tasks/{id}:complete", other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_supported_is_said() {
+        for pattern in [
+            "v1",
+            "/",
+            "/v1//a",
+            "/v1/{id",
+            "/v1/**",
+            "/v1/{rest=**}",
+            "/v1/a{id}",
+            "/v1/tasks:",
+        ] {
+            assert!(Template::parse(pattern).is_err(), "{pattern}");
+        }
+    }
+}

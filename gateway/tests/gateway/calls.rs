@@ -1,0 +1,264 @@
+//! Requests to calls, and answers back.
+
+use prost_types::{FieldMask, Timestamp};
+use proto::{
+    auth::v1::{GetJwksResponse, JsonWebKey, LoginRequest},
+    task::v1::{
+        CompleteTaskRequest, CreateTaskRequest, DeleteTaskRequest, Due, GetTaskRequest, ListTasksRequest,
+        ListTasksResponse, Priority, Task, TaskState, UpdateTaskRequest,
+    },
+};
+use serde_json::json;
+use tonic_health::pb::health_check_response::ServingStatus;
+
+use crate::world::{Reply, World};
+
+const TASK_SERVICE: &str = "/holdfast.task.v1.TaskService";
+
+#[tokio::test]
+async fn a_creation_is_answered_201_with_location_and_etag() {
+    let world = World::start().await;
+    world.task.replies(Reply::message(&Task {
+        id: "a b/c".to_owned(),
+        title: "Buy milk".to_owned(),
+        priority: Priority::High.into(),
+        due: Some(Due {
+            date: "2026-02-01".to_owned(),
+            ..Due::default()
+        }),
+        create_time: Some(Timestamp {
+            seconds: 1_767_225_600,
+            nanos: 1_000,
+        }),
+        etag: "v1".to_owned(),
+        ..Task::default()
+    }));
+    let body = r#"{"title": "Buy milk", "priority": "PRIORITY_HIGH", "due": {"date": "2026-02-01"}, "tags": ["x"]}"#;
+    let answer = world.send_json("POST /v1/tasks?validateOnly=true", body).await;
+
+    let call = world.task.call();
+    assert_eq!(call.path, format!("{TASK_SERVICE}/CreateTask"));
+    let expected = CreateTaskRequest {
+        task: Some(Task {
+            title: "Buy milk".to_owned(),
+            priority: Priority::High.into(),
+            tags: vec!["x".to_owned()],
+            due: Some(Due {
+                date: "2026-02-01".to_owned(),
+                ..Due::default()
+            }),
+            ..Task::default()
+        }),
+        validate_only: true,
+    };
+    assert_eq!(call.message::<CreateTaskRequest>(), expected);
+
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert_eq!(answer.header("location"), Some("/v1/tasks/a%20b%2Fc"));
+    assert_eq!(answer.header("etag"), Some("\"v1\""));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    // Defaults are written; messages that are not set are absent, never null.
+    assert_eq!(
+        answer.json(),
+        json!({
+            "id": "a b/c", "title": "Buy milk", "description": "", "completed": false, "priority": "PRIORITY_HIGH",
+            "tags": [], "due": {"date": "2026-02-01", "timeZone": ""}, "createTime": "2026-01-01T00:00:00.000001Z",
+            "etag": "v1",
+        })
+    );
+}
+
+#[tokio::test]
+async fn an_empty_answer_is_written_with_its_defaults() {
+    let world = World::start().await;
+    world.task.replies(Reply::message(&ListTasksResponse::default()));
+    let answer = world.send("GET /v1/tasks").await;
+    assert_eq!(
+        (answer.status, answer.json()),
+        (200, json!({"tasks": [], "nextPageToken": ""}))
+    );
+    assert_eq!((answer.header("location"), answer.header("etag")), (None, None));
+}
+
+#[tokio::test]
+async fn a_list_takes_its_fields_from_the_query() {
+    let world = World::start().await;
+    let answer = world
+        .send("GET /v1/tasks?pageSize=7&page_token=a%2Bb&state=TASK_STATE_ACTIVE")
+        .await;
+    assert_eq!(answer.status, 200);
+    let expected = ListTasksRequest {
+        page_size: 7,
+        page_token: "a+b".to_owned(),
+        state: TaskState::Active.into(),
+    };
+    assert_eq!(world.task.call().message::<ListTasksRequest>(), expected);
+}
+
+#[tokio::test]
+async fn path_variables_reach_the_service_unescaped() {
+    let world = World::start().await;
+    world.send("GET /v1/tasks/a%2Fb%20%C3%A9").await;
+    assert_eq!(world.task.call().message::<GetTaskRequest>().id, "a/b é");
+    world.send("DELETE /v1/tasks/x?etag=v1").await;
+    let expected = DeleteTaskRequest {
+        id: "x".to_owned(),
+        etag: "v1".to_owned(),
+    };
+    assert_eq!(world.task.call().message::<DeleteTaskRequest>(), expected);
+    world.send("GET /v1/tasks/a%ff").await.assert_names("id");
+    world.send("GET /v1/tasks/a%2").await.assert_names("id");
+    assert!(world.task.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_verb_needs_no_body_and_takes_one() {
+    let world = World::start().await;
+    world.send("POST /v1/tasks/x:complete").await;
+    let call = world.task.call();
+    assert_eq!(call.path, format!("{TASK_SERVICE}/CompleteTask"));
+    let mut expected = CompleteTaskRequest {
+        id: "x".to_owned(),
+        ..CompleteTaskRequest::default()
+    };
+    assert_eq!(call.message::<CompleteTaskRequest>(), expected);
+    world.send_json("POST /v1/tasks/x:complete", r#"{"etag": "v1"}"#).await;
+    "v1".clone_into(&mut expected.etag);
+    assert_eq!(world.task.call().message::<CompleteTaskRequest>(), expected);
+}
+
+#[tokio::test]
+async fn a_patch_masks_what_its_body_names() {
+    let world = World::start().await;
+    let sent = async |uri: &str, body: &str| {
+        let answer = world.send_json(&format!("PATCH {uri}"), body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        world.task.call().message::<UpdateTaskRequest>()
+    };
+    let request = |task: Task, paths: &[&str]| UpdateTaskRequest {
+        task: Some(Task {
+            id: "x".to_owned(),
+            ..task
+        }),
+        update_mask: Some(FieldMask {
+            paths: paths.iter().map(|&path| path.to_owned()).collect(),
+        }),
+        ..UpdateTaskRequest::default()
+    };
+    let titled = Task {
+        title: "New".to_owned(),
+        etag: "v1".to_owned(),
+        ..Task::default()
+    };
+    assert_eq!(
+        sent(
+            "/v1/tasks/x",
+            r#"{"title": "New", "due": null, "etag": "v1", "id": "x"}"#
+        )
+        .await,
+        request(titled.clone(), &["title", "due"])
+    );
+    assert_eq!(sent("/v1/tasks/x", "{}").await, request(Task::default(), &[]));
+    assert_eq!(
+        sent(
+            "/v1/tasks/x?updateMask=title,completed",
+            r#"{"title": "New", "etag": "v1"}"#
+        )
+        .await,
+        request(titled, &["title", "completed"])
+    );
+    world
+        .send_json("PATCH /v1/tasks/x", r#"{"id": "y", "title": "New"}"#)
+        .await
+        .assert_names("task.id");
+    assert!(world.task.calls().is_empty());
+}
+
+#[tokio::test]
+async fn each_package_has_its_service() {
+    let world = World::start().await;
+    world
+        .send_json(
+            "POST /v1/auth/login",
+            r#"{"email": "a@example.org", "password": "secret"}"#,
+        )
+        .await;
+    let call = world.auth.call();
+    assert_eq!(call.path, "/holdfast.auth.v1.AuthService/Login");
+    assert_eq!(call.message::<LoginRequest>().email, "a@example.org");
+    assert!(world.task.calls().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_public_and_harmless_may_be_cached() {
+    let world = World::start().await;
+    world.auth.replies(Reply::message(&GetJwksResponse {
+        keys: vec![JsonWebKey {
+            kty: "EC".to_owned(),
+            ..JsonWebKey::default()
+        }],
+    }));
+    let answer = world.send("GET /.well-known/jwks.json").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
+    assert_eq!(answer.json()["keys"][0]["kty"], "EC");
+    assert_eq!(
+        world.send("GET /v1/auth/session").await.header("cache-control"),
+        Some("no-store")
+    );
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let world = World::start().await;
+    let (get, head) = (world.send("GET /v1/tasks").await, world.send("HEAD /v1/tasks").await);
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!(head.header("content-length"), Some(&*get.body.len().to_string()));
+    assert_eq!(head.header("content-type"), get.header("content-type"));
+    assert_eq!(world.task.calls().len(), 2);
+    let lost = world.send("HEAD /nowhere").await;
+    assert_eq!((lost.status, lost.body.len()), (404, 0));
+}
+
+#[tokio::test]
+async fn options_tells_the_methods() {
+    let world = World::start().await;
+    let answer = world.send("OPTIONS /v1/tasks/x").await;
+    assert_eq!((answer.status, answer.body.len()), (204, 0));
+    assert_eq!(answer.header("allow"), Some("DELETE, GET, HEAD, OPTIONS, PATCH"));
+    world
+        .send("OPTIONS /nowhere")
+        .await
+        .assert_problem(404, "ROUTE_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn probes_answer_on_the_main_listener() {
+    let world = World::start().await;
+    let alive = world.send("GET /livez").await;
+    assert_eq!((alive.status, &*alive.body), (200, &b"alive\n"[..]));
+    let ready = world.send("GET /readyz").await;
+    assert_eq!((ready.status, &*ready.body), (200, &b"ready\n"[..]));
+    assert_eq!(world.send("HEAD /readyz").await.status, 200);
+    let refused = world.send("POST /livez").await;
+    refused.assert_problem(405, "METHOD_NOT_ALLOWED");
+    assert_eq!(refused.header("allow"), Some("GET, HEAD, OPTIONS"));
+
+    world.task.has_health(ServingStatus::NotServing);
+    world.send("GET /readyz").await.assert_problem(503, "UNAVAILABLE");
+    assert_eq!(
+        world.readiness.check().await,
+        Err(vec!["task-service: NOT_SERVING".to_owned()])
+    );
+    assert_eq!(world.send("GET /livez").await.status, 200);
+}
+
+#[tokio::test]
+async fn it_ends_with_the_shutdown() {
+    let world = World::start().await;
+    assert_eq!(world.send("GET /v1/tasks").await.status, 200);
+    world.shutdown.cancel();
+    world.served.await.expect("it ends without a panic");
+}

@@ -1,0 +1,10 @@
+//! The gateway over real sockets, with a far end that keeps what it was sent and answers what it was told.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
+
+mod calls;
+mod errors;
+mod limits;
+mod metadata;
+mod outages;
+mod world;

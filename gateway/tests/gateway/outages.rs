@@ -1,0 +1,90 @@
+//! Services that are gone, silent, broken, or not ours. None of it ever looks like a bad token.
+
+use tonic::Status;
+
+use crate::world::{Nowhere, Reply, World};
+
+#[tokio::test]
+async fn a_service_that_is_not_there_is_unavailable() {
+    let gone = Nowhere::new();
+    let world = World::configured(|config| config.task_addr = vec![gone.uri()]).await;
+    let headers = ["authorization: Bearer token"];
+    for _ in 0..2 {
+        let answer = world.send_with("GET /v1/tasks", &headers, "").await;
+        answer.assert_problem(503, "UNAVAILABLE");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        assert_eq!(answer.header("www-authenticate"), None);
+    }
+    // The other service still works.
+    assert_eq!(world.send("GET /v1/auth/session").await.status, 200);
+    world.send("GET /readyz").await.assert_problem(503, "UNAVAILABLE");
+    let wrong = world.readiness.check().await.expect_err("one is gone");
+    assert!(
+        matches!(&*wrong, [only] if only.starts_with("task-service: ")),
+        "{wrong:?}"
+    );
+}
+
+#[tokio::test]
+async fn without_any_replica_the_service_is_unavailable() {
+    let gone = [Nowhere::new(), Nowhere::new()];
+    let world = World::configured(|config| config.task_addr = gone.iter().map(Nowhere::uri).collect()).await;
+    for _ in 0..4 {
+        world.send("GET /v1/tasks").await.assert_problem(503, "UNAVAILABLE");
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_that_passes_is_said() {
+    let world = World::start().await;
+    world.task.replies(Reply::Silence);
+    let answer = world.send_with("GET /v1/tasks", &["grpc-timeout: 20m"], "").await;
+    answer.assert_problem(504, "DEADLINE_EXCEEDED");
+    assert_eq!(world.task.calls().len(), 1);
+    let at_once = world.send_with("GET /v1/tasks", &["grpc-timeout: 0S"], "").await;
+    at_once.assert_problem(504, "DEADLINE_EXCEEDED");
+}
+
+#[tokio::test]
+async fn a_broken_answer_is_unavailable() {
+    let world = World::start().await;
+    world.task.replies(Reply::Broken);
+    world.send("GET /v1/tasks").await.assert_problem(503, "UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn what_is_not_in_the_contracts_form_is_not_believed() {
+    let world = World::start().await;
+    for (reply, status, reason) in [
+        (Reply::Http(401), 503, "UNAVAILABLE"),
+        (Reply::Http(404), 503, "UNAVAILABLE"),
+        (Reply::Http(502), 503, "UNAVAILABLE"),
+        (
+            Reply::Status(Status::unauthenticated("a proxy's words")),
+            500,
+            "INTERNAL",
+        ),
+        (Reply::Status(Status::not_found("a proxy's words")), 500, "INTERNAL"),
+        (
+            Reply::Status(Status::unavailable("a proxy's words")),
+            503,
+            "UNAVAILABLE",
+        ),
+        (
+            Reply::Status(Status::unimplemented("a proxy's words")),
+            501,
+            "METHOD_UNKNOWN",
+        ),
+        (
+            Reply::Status(Status::deadline_exceeded("a proxy's words")),
+            504,
+            "DEADLINE_EXCEEDED",
+        ),
+        (Reply::Message(vec![0xff; 16].into()), 500, "INTERNAL"),
+        (Reply::Message(vec![0; 9 * 1024 * 1024].into()), 500, "INTERNAL"),
+    ] {
+        world.task.replies(reply);
+        let problem = world.send("GET /v1/tasks").await.assert_problem(status, reason);
+        assert!(!problem.to_string().contains("proxy"), "{problem}");
+    }
+}
