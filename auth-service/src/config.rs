@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use platform::{
     clock::{Clock, SystemClock},
-    configuration::{DatabaseUrl, MasterKeys, Settings},
+    configuration::{DatabaseUrl, MasterKeys, Mistake, Settings},
     entropy::{Entropy, SystemEntropy},
     service_credential::ServiceKeys,
     serving::Readiness,
@@ -42,13 +42,13 @@ pub struct Config {
 }
 
 impl Config {
-    /// The configuration that the settings ask for; `None` if a secret is missing.
-    pub fn from_settings(settings: &Settings, readiness: Readiness) -> Option<Self> {
-        Some(Self {
+    /// The configuration that the settings ask for; the secret that is missing otherwise.
+    pub fn from_settings(settings: &Settings, readiness: Readiness) -> Result<Self, Mistake> {
+        Ok(Self {
             database: settings.auth_database_url.clone(),
             issuer: settings.issuer.clone(),
-            master_keys: settings.master_keys.clone()?,
-            service_keys: settings.service_keys.clone()?,
+            master_keys: settings.require_master_keys()?,
+            service_keys: settings.require_service_keys()?,
             access_lifetime: settings.access_token_ttl,
             lifetimes: Lifetimes {
                 idle: settings.refresh_idle_ttl,

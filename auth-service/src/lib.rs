@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use platform::{
     access::AccessTable,
-    configuration::DatabaseUrl,
+    configuration::{DatabaseUrl, Mistake},
     database::{Database, Engine, StoreError},
     serving::{MAX_MESSAGE_BYTES, Protocol, add_reflection, grpc_service, health_service, serve as serve_connections},
     verification::{Authentication, AuthenticationLayer, KeyRing, Verifier},
@@ -46,6 +46,9 @@ pub const SERVICES: &[&str] = &["holdfast.auth.v1.AuthService"];
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// A setting is missing.
+    #[error(transparent)]
+    Setting(#[from] Mistake),
     /// The database cannot be opened or brought up to date.
     #[error("the accounts database cannot be opened: {0}")]
     Database(#[from] StoreError),

@@ -6,12 +6,10 @@ use http::Uri;
 use ipnet::IpNet;
 use platform::{
     clock::{Clock, SystemClock},
-    configuration::Settings,
+    configuration::{Mistake, Settings},
     service_credential::ServiceKeys,
     serving::Readiness,
 };
-
-use crate::error::StartError;
 
 /// Everything the gateway needs to know.
 #[derive(Clone)]
@@ -32,13 +30,13 @@ pub struct Config {
 }
 
 impl Config {
-    /// The configuration that the settings ask for. Fails if they hold no service key.
-    pub fn from_settings(settings: &Settings, readiness: Readiness) -> Result<Self, StartError> {
+    /// The configuration that the settings ask for; the secret that is missing otherwise.
+    pub fn from_settings(settings: &Settings, readiness: Readiness) -> Result<Self, Mistake> {
         Ok(Self {
             auth_addr: settings.auth_addr.clone(),
             task_addr: settings.task_addr.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
-            service_keys: settings.service_keys.clone().ok_or(StartError::ServiceKeyMissing)?,
+            service_keys: settings.require_service_keys()?,
             clock: Arc::new(SystemClock),
             readiness,
         })

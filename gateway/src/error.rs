@@ -3,12 +3,9 @@
 /// A reason not to start: a setting, a socket, or a contract that cannot be served as it is annotated.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// There is no key to sign service tokens with.
-    #[error("HOLDFAST_SERVICE_KEY is missing; gateway does not start without it")]
-    ServiceKeyMissing,
-    /// An address cannot be listened on.
-    #[error("cannot listen: {0}")]
-    Listen(#[from] std::io::Error),
+    /// A setting is missing.
+    #[error(transparent)]
+    Setting(#[from] platform::configuration::Mistake),
     /// An annotation that the gateway cannot serve.
     #[error("{method}: the route {pattern:?} cannot be served: {problem}")]
     Route {

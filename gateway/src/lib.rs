@@ -43,10 +43,7 @@ mod upstreams;
 pub use config::Config;
 pub use error::StartError;
 
-use platform::{
-    configuration::Settings,
-    serving::{self, Protocol, Readiness, serve_admin},
-};
+use platform::serving::{self, Protocol};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -56,24 +53,4 @@ pub async fn serve(listener: TcpListener, config: Config, shutdown: Cancellation
     let service = service::http_service(config)?;
     serving::serve(listener, service, Protocol::Any, shutdown).await;
     Ok(())
-}
-
-/// The whole life of the binary: listens where the settings say, prints where that is, serves with the admin
-/// listener beside it.
-#[expect(clippy::print_stdout, reason = "each listener is announced on standard output")]
-pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), StartError> {
-    let readiness = Readiness::default();
-    let config = Config::from_settings(&settings, readiness.clone())?;
-    let listener = TcpListener::bind(settings.gateway_listen).await?;
-    println!("gateway: http://{}", listener.local_addr()?);
-    if let Some(address) = settings.admin_listen {
-        let admin = TcpListener::bind(address).await?;
-        println!("gateway admin: http://{}", admin.local_addr()?);
-        let (served, ()) = tokio::join!(
-            serve(listener, config, shutdown.clone()),
-            serve_admin(admin, readiness, shutdown)
-        );
-        return served;
-    }
-    serve(listener, config, shutdown).await
 }

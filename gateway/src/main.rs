@@ -1,24 +1,35 @@
 //! The binary `gateway`.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     process::ExitCode,
 };
 
-use gateway::StartError;
-use platform::configuration::{Need, Program, run};
-
-const PROGRAM: Program = Program {
-    name: "gateway",
-    about: "Holdfast's HTTP gateway: browser HTTP and JSON to gRPC",
-    needs: &[Need::ServiceKey],
-    admin_listen: SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8081),
+use gateway::{Config, StartError, serve};
+use platform::{
+    configuration::{Need, Program, ServiceProgram, run_service},
+    serving::Protocol,
 };
 
-#[expect(clippy::print_stdout, reason = "`migrate` is a command; this is its answer")]
+const SERVICE: ServiceProgram = ServiceProgram {
+    program: Program {
+        name: "gateway",
+        about: "Holdfast's HTTP gateway: browser HTTP and JSON to gRPC",
+        needs: &[Need::ServiceKey],
+        admin_listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081),
+    },
+    listen: |settings| settings.gateway_listen,
+    protocol: Protocol::Any,
+};
+
 fn main() -> ExitCode {
-    run(&PROGRAM, gateway::run, async |_| {
-        println!("gateway: it keeps no data, so there is nothing to migrate");
-        Ok::<(), StartError>(())
-    })
+    run_service(
+        &SERVICE,
+        async |running| {
+            let config = Config::from_settings(&running.settings, running.readiness)?;
+            serve(running.listener, config, running.shutdown).await
+        },
+        // It keeps no data.
+        async |_| Ok::<(), StartError>(()),
+    )
 }

@@ -1,2 +1,64 @@
-//! placeholder
-fn main() {}
+//! The binary `holdfast`.
+
+use std::process::ExitCode;
+
+use platform::configuration::{Program, Settings, run};
+use standalone::{ADMIN_LISTEN, Addresses, Holdfast, Listeners, StandaloneError};
+use tokio_util::sync::CancellationToken;
+
+const PROGRAM: Program = Program {
+    name: "holdfast",
+    about: "Accounts and each person's own tasks: all of Holdfast in one process on embedded SQLite",
+    needs: &[],
+    admin_listen: ADMIN_LISTEN,
+};
+
+fn main() -> ExitCode {
+    run(&PROGRAM, serve, async |settings| standalone::migrate(&settings).await)
+}
+
+async fn serve(settings: Settings, shutdown: CancellationToken) -> Result<(), StandaloneError> {
+    let listeners = Listeners::bind(&settings).await?;
+    let holdfast = Holdfast::start(listeners, &settings, shutdown)?;
+    if holdfast.ready().await {
+        announce(&settings, holdfast.addresses());
+    }
+    holdfast.ended().await
+}
+
+#[expect(clippy::print_stdout, reason = "what the person who started it waits for")]
+fn announce(settings: &Settings, addresses: Addresses) {
+    let Addresses {
+        auth,
+        task,
+        gateway,
+        admin,
+    } = addresses;
+    println!(
+        r#"Holdfast {version} is ready.
+
+  REST           http://{gateway}
+  auth-service   {auth}  (gRPC)
+  task-service   {task}  (gRPC)
+  admin          http://{admin}
+  data           {data}
+
+Try it:
+
+  curl -s http://{gateway}/v1/auth/register -H 'content-type: application/json' \
+    -d '{{"email": "ada@example.com", "password": "correct horse battery staple"}}'
+
+  TOKEN=$(curl -s http://{gateway}/v1/auth/login -H 'content-type: application/json' \
+    -d '{{"email": "ada@example.com", "password": "correct horse battery staple"}}' \
+    | sed 's/.*"accessToken":"\([^"]*\)".*/\1/')
+
+  grpcurl -plaintext -H "authorization: Bearer $TOKEN" -d '{{"task": {{"title": "Try Holdfast"}}}}' \
+    {task} holdfast.task.v1.TaskService/CreateTask
+
+  curl -s http://{gateway}/v1/tasks -H "authorization: Bearer $TOKEN"
+
+Ctrl-C stops it."#,
+        version = env!("CARGO_PKG_VERSION"),
+        data = settings.data_dir.display(),
+    );
+}

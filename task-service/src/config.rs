@@ -5,7 +5,7 @@ use std::sync::Arc;
 use platform::{
     channel,
     clock::{Clock, SystemClock},
-    configuration::{DatabaseUrl, Settings},
+    configuration::{DatabaseUrl, Mistake, Settings},
     entropy::{Entropy, SystemEntropy},
     service_credential::ServiceKeys,
     serving::Readiness,
@@ -33,13 +33,14 @@ pub struct Config {
 }
 
 impl Config {
-    /// The configuration of the binary; `None` without a service key. Must be called within a Tokio runtime.
-    pub fn from_settings(settings: &Settings, readiness: Readiness) -> Option<Self> {
-        Some(Self {
+    /// The configuration that the settings ask for; the secret that is missing otherwise. Must be called within a
+    /// Tokio runtime.
+    pub fn from_settings(settings: &Settings, readiness: Readiness) -> Result<Self, Mistake> {
+        Ok(Self {
             database: settings.task_database_url.clone(),
             issuer: settings.issuer.clone(),
             keys: Box::new(RemoteKeys::new(channel::connect(&settings.auth_addr))),
-            service_keys: settings.service_keys.clone()?,
+            service_keys: settings.require_service_keys()?,
             reflection: settings.reflection,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),

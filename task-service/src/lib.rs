@@ -15,25 +15,23 @@ pub mod error;
 mod masks;
 pub mod owner;
 pub mod pages;
-mod process;
 mod rpc;
 pub mod store;
 pub mod task;
 pub mod tasks;
 mod validation;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
 use platform::{
     access::AccessTable,
-    configuration::DatabaseUrl,
+    configuration::{DatabaseUrl, Mistake},
     database::StoreError,
     entropy::SystemEntropy,
     serving::{self, MAX_MESSAGE_BYTES, Protocol},
-    verification::{Authentication, AuthenticationLayer, KeyRing, KeySource, Verifier, require_caller},
+    verification::{Authentication, AuthenticationLayer, KeyRing, Verifier, require_caller},
 };
-use proto::{auth::v1::JsonWebKey, task::v1::task_service_server::TaskServiceServer};
+use proto::task::v1::task_service_server::TaskServiceServer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::{RoutesBuilder, interceptor::InterceptedService};
@@ -41,7 +39,6 @@ use tonic::service::{RoutesBuilder, interceptor::InterceptedService};
 use crate::{rpc::TaskRpc, store::TaskDatabase, tasks::Tasks};
 
 pub use config::Config;
-pub use process::{PROGRAM, run};
 
 /// The gRPC services that are served, by full name.
 pub const SERVICES: &[&str] = &["holdfast.task.v1.TaskService"];
@@ -52,12 +49,9 @@ const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// An address cannot be listened on.
-    #[error("cannot listen on {0}: {1}")]
-    Listen(SocketAddr, io::Error),
-    /// `HOLDFAST_SERVICE_KEY` is missing.
-    #[error("HOLDFAST_SERVICE_KEY is missing")]
-    ServiceKeyMissing,
+    /// A setting is missing.
+    #[error(transparent)]
+    Setting(#[from] Mistake),
     /// The database cannot be opened.
     #[error(transparent)]
     Database(#[from] StoreError),
@@ -81,7 +75,7 @@ pub async fn serve(listener: TcpListener, config: Config, shutdown: Cancellation
         })
     });
 
-    let keys = Arc::new(KeyRing::new(AnyKeySource(config.keys)));
+    let keys = Arc::new(KeyRing::new(config.keys));
     tokio::spawn({
         let (keys, shutdown) = (keys.clone(), shutdown.clone());
         async move { shutdown.run_until_cancelled(keys.follow()).await }
@@ -113,13 +107,4 @@ pub async fn serve(listener: TcpListener, config: Config, shutdown: Cancellation
     serving::serve(listener, service, Protocol::Http2, shutdown).await;
     database.close().await;
     Ok(())
-}
-
-/// A source of keys of whatever kind.
-struct AnyKeySource(Box<dyn KeySource>);
-
-impl KeySource for AnyKeySource {
-    fn fetch(&self) -> BoxFuture<'_, Result<Vec<JsonWebKey>, String>> {
-        self.0.fetch()
-    }
 }

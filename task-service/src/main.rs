@@ -1,12 +1,34 @@
 //! The binary `task-service`.
 
-use std::process::ExitCode;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    process::ExitCode,
+};
 
-use platform::configuration;
-use task_service::{PROGRAM, migrate, run};
+use platform::{
+    configuration::{Need, Program, ServiceProgram, run_service},
+    serving::Protocol,
+};
+use task_service::{Config, migrate, serve};
+
+const SERVICE: ServiceProgram = ServiceProgram {
+    program: Program {
+        name: "task-service",
+        about: "Holdfast's tasks: each person's own, over gRPC",
+        needs: &[Need::ServiceKey],
+        admin_listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50062),
+    },
+    listen: |settings| settings.task_listen,
+    protocol: Protocol::Http2,
+};
 
 fn main() -> ExitCode {
-    configuration::run(&PROGRAM, run, async |settings| {
-        migrate(&settings.task_database_url).await
-    })
+    run_service(
+        &SERVICE,
+        async |running| {
+            let config = Config::from_settings(&running.settings, running.readiness)?;
+            serve(running.listener, config, running.shutdown).await
+        },
+        async |settings| migrate(&settings.task_database_url).await,
+    )
 }

@@ -1,5 +1,7 @@
 //! What every store must hold, written once and run on each engine.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
+
 mod accounts;
 mod keys;
 mod sessions;

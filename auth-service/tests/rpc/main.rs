@@ -1,5 +1,7 @@
 //! auth-service over a real socket, with a clock that the tests move.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
+
 mod hashing;
 mod jwks;
 mod login;

@@ -12,7 +12,7 @@ async fn the_caller_learns_who_and_by_which_session() {
     let world = World::new().await;
     let registered = world.register(EMAIL).await;
     let tokens = registered.tokens.unwrap();
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     let tokens = world.refresh(&tokens.refresh_token).await.unwrap();
     let answer = world.session(&tokens.access_token).await.unwrap();
     assert_eq!(answer.user, registered.user);

@@ -2,7 +2,7 @@
 //!
 //! The values are text here because clap would stop at the first bad one; [`super::Settings`] checks them all.
 
-use clap::Args;
+use clap::{Args, FromArgMatches as _};
 
 /// The settings of all Holdfast binaries; each binary accepts every one of them.
 #[derive(Args, Clone, Default)]
@@ -247,4 +247,14 @@ pub struct Arguments {
         global = true
     )]
     pub log_format: String,
+}
+
+impl Arguments {
+    /// The defaults, whatever the environment says.
+    pub fn defaults() -> Self {
+        let command = Self::augment_args(clap::Command::new("settings"));
+        let command = command.mut_args(|argument| argument.env(clap::builder::Resettable::Reset));
+        let matches = command.get_matches_from(["settings"]);
+        Self::from_arg_matches(&matches).unwrap_or_default()
+    }
 }

@@ -107,18 +107,11 @@ pub fn run<E: std::fmt::Display>(
 }
 
 fn missing(program: &Program, settings: &Settings) -> Vec<Mistake> {
-    let mistake = |setting| Mistake {
-        setting,
-        problem: format!("is missing; {} does not start without it", program.name),
-    };
-    program
-        .needs
-        .iter()
-        .filter_map(|need| match need {
-            Need::MasterKey => settings.master_keys.is_none().then(|| mistake("HOLDFAST_MASTER_KEY")),
-            Need::ServiceKey => settings.service_keys.is_none().then(|| mistake("HOLDFAST_SERVICE_KEY")),
-        })
-        .collect()
+    let missing = program.needs.iter().filter_map(|need| match need {
+        Need::MasterKey => settings.require_master_keys().err(),
+        Need::ServiceKey => settings.require_service_keys().err(),
+    });
+    missing.collect()
 }
 
 /// A token that is cancelled at the first SIGTERM or SIGINT.
@@ -153,7 +146,7 @@ fn warn_of_unknown_variables() {
 
 fn refuse(program: &Program, mistakes: &[Mistake]) -> ExitCode {
     for mistake in mistakes {
-        fail(program, &format_args!("{} {}", mistake.setting, mistake.problem));
+        fail(program, mistake);
     }
     ExitCode::from(2)
 }

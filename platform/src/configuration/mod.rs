@@ -3,8 +3,11 @@
 mod arguments;
 mod command_line;
 mod parse;
+mod service;
 mod settings;
 
 pub use arguments::Arguments;
 pub use command_line::{Need, Program, command, run};
+pub use parse::{master_keys, service_keys};
+pub use service::{Running, ServiceProgram, run_service};
 pub use settings::{DatabasePooler, DatabaseUrl, LogFormat, MasterKey, MasterKeys, Mistake, Settings};

@@ -125,7 +125,8 @@ pub(super) fn networks(text: &str) -> Parsed<Vec<IpNet>> {
         .map_err(|_| "must be networks such as 10.0.0.0/8, separated by commas".to_owned())
 }
 
-pub(super) fn master_keys(text: &str) -> Parsed<MasterKeys> {
+/// The keys of HOLDFAST_MASTER_KEY, or what it should be.
+pub fn master_keys(text: &str) -> Result<MasterKeys, String> {
     let parsed: Option<Vec<MasterKey>> = items(text)
         .map(|item| {
             let (id, key) = item.split_once(':')?;
@@ -146,7 +147,8 @@ pub(super) fn master_keys(text: &str) -> Parsed<MasterKeys> {
     })
 }
 
-pub(super) fn service_keys(text: &str) -> Parsed<ServiceKeys> {
+/// The keys of HOLDFAST_SERVICE_KEY, or what it should be.
+pub fn service_keys(text: &str) -> Result<ServiceKeys, String> {
     items(text)
         .map(key_of_32_bytes)
         .collect::<Option<Vec<_>>>()

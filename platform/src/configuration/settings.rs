@@ -108,12 +108,22 @@ pub struct Settings {
 }
 
 /// A setting that cannot be used, and what it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} {problem}")]
 pub struct Mistake {
     /// The name of the setting.
     pub setting: &'static str,
     /// What is wrong. Never repeats the value, which may be a secret.
     pub problem: String,
+}
+
+impl Mistake {
+    fn missing(setting: &'static str) -> Self {
+        Self {
+            setting,
+            problem: "is missing, and nothing starts without it".to_owned(),
+        }
+    }
 }
 
 /// Collects mistakes; a mistaken value is replaced by anything, because the settings are thrown away then.
@@ -149,6 +159,20 @@ impl Settings {
             (Some(settings), mistakes) if mistakes.is_empty() => Ok(settings),
             (_, mistakes) => Err(mistakes),
         }
+    }
+
+    /// The keys of `HOLDFAST_MASTER_KEY`, without which a service does not start.
+    pub fn require_master_keys(&self) -> Result<MasterKeys, Mistake> {
+        self.master_keys
+            .clone()
+            .ok_or_else(|| Mistake::missing("HOLDFAST_MASTER_KEY"))
+    }
+
+    /// The keys of `HOLDFAST_SERVICE_KEY`, without which a service does not start.
+    pub fn require_service_keys(&self) -> Result<ServiceKeys, Mistake> {
+        self.service_keys
+            .clone()
+            .ok_or_else(|| Mistake::missing("HOLDFAST_SERVICE_KEY"))
     }
 
     /// `None` after a mistake. Every value is read before the first `?`, so that all mistakes are found.

@@ -90,8 +90,8 @@ impl<E: Engine> Database<E> {
     }
 
     /// Runs an operation that writes, as one transaction, and returns when it is on disk. An `Err` of the
-    /// operation undoes it, an `Ok` keeps it; the operation may be run again after a conflict. It goes on
-    /// when the caller gives up waiting.
+    /// operation undoes it, an `Ok` keeps it; the operation may be run again after a conflict. When the caller
+    /// gives up waiting, an operation that has begun goes on, and one that has not is left out.
     pub async fn write<T: Send + 'static>(&self, operation: impl Transaction<E, T>) -> Result<T, StoreError> {
         enqueue(&*self.writer, operation).await
     }

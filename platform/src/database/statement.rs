@@ -37,7 +37,9 @@ impl<E: Engine> Statement<E> {
 
     /// Runs it: the first row, if there is one.
     pub async fn first(self, connection: &mut E::Connection) -> Result<Option<Record<E>>, sqlx::Error> {
-        Ok(E::fetch_first(connection, traced(self.sql), self.arguments?).await?.map(Record))
+        Ok(E::fetch_first(connection, traced(self.sql), self.arguments?)
+            .await?
+            .map(Record))
     }
 
     /// Runs it: the first row; a statement that returns none is a mistake of ours.

@@ -13,7 +13,7 @@ use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
-use super::HttpService;
+use super::{HttpService, greeting::Greeted};
 
 /// Requests in flight get this long to end once the shutdown has begun.
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(10);
@@ -24,6 +24,7 @@ const MAX_STREAMS_PER_CONNECTION: u32 = 256;
 const MAX_RESET_STREAMS: usize = 64;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// For the first bytes of a connection, and for each header section of HTTP/1.1.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
@@ -46,6 +47,9 @@ pub async fn serve(listener: TcpListener, service: HttpService, protocol: Protoc
     let builder = Arc::new(connection_builder(protocol));
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    // No connection outlives this future, however it ends.
+    let cut = CancellationToken::new();
+    let _cut_at_the_end = cut.clone().drop_guard();
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -70,10 +74,11 @@ pub async fn serve(listener: TcpListener, service: HttpService, protocol: Protoc
             let service = service.clone();
             move |request| answer(service.clone(), request, address)
         });
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-        let connection = graceful.watch(connection);
+        let stream = TokioIo::new(Greeted::within(HEADER_READ_TIMEOUT, stream));
+        let connection = graceful.watch(builder.serve_connection(stream, service).into_owned());
+        let cut = cut.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            if let Some(Err(error)) = cut.run_until_cancelled(connection).await {
                 tracing::debug!(error, "a connection ended early");
             }
             drop(place);

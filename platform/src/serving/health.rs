@@ -52,7 +52,9 @@ pub fn add_reflection(routes: &mut RoutesBuilder, services: &[&str]) {
         services.iter().chain(&["grpc.health.v1.Health"]).fold(
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET),
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                // With these, grpcurl shows the details of errors in clear.
+                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET),
             |builder, service| builder.with_service_name(*service),
         )
     };

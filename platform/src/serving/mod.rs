@@ -4,6 +4,7 @@ mod admin;
 mod connections;
 mod deadline;
 mod errors;
+mod greeting;
 mod health;
 mod readiness;
 mod request_log;

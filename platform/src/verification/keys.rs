@@ -31,6 +31,12 @@ pub trait KeySource: Send + Sync + 'static {
     fn fetch(&self) -> BoxFuture<'_, Result<Vec<JsonWebKey>, String>>;
 }
 
+impl KeySource for Box<dyn KeySource> {
+    fn fetch(&self) -> BoxFuture<'_, Result<Vec<JsonWebKey>, String>> {
+        (**self).fetch()
+    }
+}
+
 /// The keys of auth-service, over gRPC.
 pub struct RemoteKeys {
     client: AuthServiceClient<Channel>,
@@ -60,7 +66,7 @@ impl KeySource for RemoteKeys {
 pub struct KeyRing {
     source: Box<dyn KeySource>,
     keys: RwLock<Arc<HashMap<String, DecodingKey>>>,
-    fetching: Mutex<LastFetch>,
+    fetching: Arc<Mutex<LastFetch>>,
 }
 
 #[derive(Default)]
@@ -79,7 +85,7 @@ impl KeyRing {
         Self {
             source: Box::new(source),
             keys: RwLock::default(),
-            fetching: Mutex::default(),
+            fetching: Arc::default(),
         }
     }
 
@@ -90,17 +96,24 @@ impl KeyRing {
 
     /// The key of that id. An unknown one makes the ring fetch, at most once per 10 seconds and once at a
     /// time; `Ok(None)` is said only by a set that was fetched.
-    pub(super) async fn find(&self, key_id: &str) -> Result<Option<DecodingKey>, KeysUnavailable> {
+    pub(super) async fn find(self: &Arc<Self>, key_id: &str) -> Result<Option<DecodingKey>, KeysUnavailable> {
         if let Some(key) = self.current().get(key_id) {
             return Ok(Some(key.clone()));
         }
-        let mut last = self.fetching.lock().await;
+        let mut last = self.fetching.clone().lock_owned().await;
         // Whoever held the lock before may have brought it.
         if let Some(key) = self.current().get(key_id) {
             return Ok(Some(key.clone()));
         }
         if last.at.is_none_or(|at| at.elapsed() >= UNKNOWN_KEY_INTERVAL) {
-            self.fetch(&mut last).await;
+            let ring = self.clone();
+            // In a task of its own: a caller that gives up would take the fetch with it, and the next would begin
+            // another before its time.
+            let fetched = tokio::spawn(async move {
+                ring.fetch(&mut last).await;
+                last
+            });
+            last = fetched.await.map_err(|_| KeysUnavailable)?;
         }
         if last.failed {
             return Err(KeysUnavailable);

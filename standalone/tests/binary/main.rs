@@ -1,0 +1,9 @@
+//! The real binary, as a process of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
+
+mod durability;
+mod grpcurl;
+mod lifecycle;
+mod process;
+mod readme;

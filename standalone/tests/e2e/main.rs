@@ -1,0 +1,12 @@
+//! Holdfast as its users meet it: all three services in one process, over gRPC and over REST.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
+
+mod access;
+mod accounts;
+mod concurrency;
+mod input;
+mod isolation;
+mod rest;
+mod tasks;
+mod world;

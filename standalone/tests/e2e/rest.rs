@@ -1,0 +1,104 @@
+//! Tasks over REST.
+
+use http::Method;
+use serde_json::json;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn a_task_lives_from_creation_to_deletion() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let body = json!({"title": "Buy milk", "tags": ["Home"], "due": {"date": "2026-12-24"}});
+    let created = ada.send(&world, Method::POST, "/v1/tasks", Some(&body)).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    let path = format!("/v1/tasks/{}", created.json["id"].as_str().unwrap());
+    assert_eq!(created.header("location"), path);
+    assert_eq!(created.json["priority"], "PRIORITY_MEDIUM");
+    assert_eq!(created.json["completed"], false);
+    assert_eq!(created.json["description"], "");
+    assert_eq!(created.json["tags"], json!(["home"]));
+    assert_eq!(created.json["due"]["date"], "2026-12-24");
+    assert_eq!(ada.send(&world, Method::GET, &path, None).await.json, created.json);
+
+    // RFC 7396: absent is unchanged, null is cleared, {} is nothing.
+    let change = json!({"priority": "PRIORITY_HIGH", "due": null});
+    let updated = ada.send(&world, Method::PATCH, &path, Some(&change)).await;
+    assert_eq!(updated.status, 200, "{updated:?}");
+    assert_eq!(
+        (&updated.json["title"], &updated.json["priority"]),
+        (&json!("Buy milk"), &json!("PRIORITY_HIGH"))
+    );
+    assert!(updated.json.get("due").is_none());
+    assert_eq!(updated.json["tags"], json!(["home"]));
+    let unchanged = ada.send(&world, Method::PATCH, &path, Some(&json!({}))).await;
+    assert_eq!(unchanged.json, updated.json);
+
+    let completed = ada
+        .send(&world, Method::POST, &format!("{path}:complete"), Some(&json!({})))
+        .await;
+    assert_eq!(
+        (completed.status.as_u16(), &completed.json["completed"]),
+        (200, &json!(true))
+    );
+    let stale = json!({"etag": created.json["etag"]});
+    let refused = ada
+        .send(&world, Method::POST, &format!("{path}:reopen"), Some(&stale))
+        .await;
+    refused.assert_problem(409, "ETAG_MISMATCH");
+    let reopened = ada.send(&world, Method::POST, &format!("{path}:reopen"), None).await;
+    assert_eq!(reopened.json["completed"], false, "{reopened:?}");
+
+    let deleted = ada.send(&world, Method::DELETE, &path, None).await;
+    assert_eq!(deleted.status, 200);
+    assert!(deleted.json["deleteTime"].is_string());
+    assert_eq!(
+        ada.send(&world, Method::GET, "/v1/tasks", None).await.json["tasks"],
+        json!([])
+    );
+    ada.send(&world, Method::PATCH, &path, Some(&change))
+        .await
+        .assert_problem(404, "TASK_NOT_FOUND");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn lists_are_filtered_and_paged_by_the_query() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    for title in ["one", "two", "three"] {
+        ada.create(&world, title).await;
+    }
+    let done = json!({"title": "done", "completed": true});
+    ada.send(&world, Method::POST, "/v1/tasks", Some(&done)).await;
+    let first = ada
+        .send(
+            &world,
+            Method::GET,
+            "/v1/tasks?pageSize=2&state=TASK_STATE_ACTIVE",
+            None,
+        )
+        .await;
+    let titles = |page: &serde_json::Value| -> Vec<String> {
+        page["tasks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|task| task["title"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(titles(&first.json), ["three", "two"]);
+    let token = first.json["nextPageToken"].as_str().unwrap();
+    let path = format!("/v1/tasks?page_size=2&state=TASK_STATE_ACTIVE&pageToken={token}");
+    let second = ada.send(&world, Method::GET, &path, None).await;
+    assert_eq!(
+        (titles(&second.json), &second.json["nextPageToken"]),
+        (vec!["one".to_owned()], &json!(""))
+    );
+    // The token belongs to its query.
+    let other = ada
+        .send(&world, Method::GET, &format!("/v1/tasks?pageToken={token}"), None)
+        .await;
+    assert_eq!(other.assert_problem(400, "PAGE_TOKEN_INVALID"), ["page_token"]);
+    world.end().await;
+}
