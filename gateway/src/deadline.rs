@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderMap;
+use platform::serving::{MalformedTimeout, TIMEOUT_FORM, grpc_timeout};
 use tokio::time::Instant;
 
 use crate::problem::Problem;
@@ -22,15 +23,8 @@ pub(crate) struct Deadline {
 impl Deadline {
     /// The deadline of a request that arrives now.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        let limit = match headers.get("grpc-timeout") {
-            None => DEFAULT,
-            Some(value) => value
-                .to_str()
-                .ok()
-                .and_then(parse)
-                .ok_or_else(|| Problem::field("grpc-timeout", "must be 1 to 8 digits and a unit (H, M, S, m, u, n)"))?
-                .min(LONGEST),
-        };
+        let asked = grpc_timeout(headers).map_err(|MalformedTimeout| Problem::field("grpc-timeout", TIMEOUT_FORM))?;
+        let limit = asked.map_or(DEFAULT, |asked| asked.min(LONGEST));
         let began = Instant::now();
         Ok(Self {
             began,
@@ -62,36 +56,4 @@ impl Deadline {
 /// The answer when it has passed.
 pub(crate) fn exceeded() -> Problem {
     Problem::new("DEADLINE_EXCEEDED", "the deadline passed")
-}
-
-/// The `grpc-timeout` header ("Requests" in the gRPC over HTTP/2 specification).
-fn parse(text: &str) -> Option<Duration> {
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    if !(1..=8).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let number: u64 = digits.parse().ok()?;
-    Some(match unit {
-        "H" => Duration::from_secs(number * 3600),
-        "M" => Duration::from_secs(number * 60),
-        "S" => Duration::from_secs(number),
-        "m" => Duration::from_millis(number),
-        "u" => Duration::from_micros(number),
-        "n" => Duration::from_nanos(number),
-        _ => return None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_timeout_is_digits_and_a_unit() {
-        assert_eq!(parse("5S"), Some(Duration::from_secs(5)));
-        assert_eq!(parse("99999999n"), Some(Duration::from_nanos(99_999_999)));
-        for malformed in ["", "5", "S", "123456789S", "-1S", "1.5S", "5s", "5 S", "5é"] {
-            assert_eq!(parse(malformed), None, "{malformed}");
-        }
-    }
 }

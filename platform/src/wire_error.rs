@@ -8,6 +8,9 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 /// The `domain` of every `google.rpc.ErrorInfo`.
 pub const DOMAIN: &str = "holdfast";
 
+/// What is told of bad fields travels in headers, three times over, and clients take 8 KiB of those.
+const MAX_VIOLATIONS: usize = 20;
+
 /// An error for the wire. Everything in it may be read by the caller; causes are logged where they happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WireError {
@@ -40,8 +43,9 @@ impl WireError {
         Self::fields("FIELD_INVALID", vec![(path.into(), description.into())])
     }
 
-    /// Bad fields with a reason of their own: `INVALID_ARGUMENT`.
-    pub fn fields(reason: &'static str, violations: Vec<(String, String)>) -> Self {
+    /// Bad fields with a reason of their own: `INVALID_ARGUMENT`. Of very many, the first are told.
+    pub fn fields(reason: &'static str, mut violations: Vec<(String, String)>) -> Self {
+        violations.truncate(MAX_VIOLATIONS);
         let message = violations
             .iter()
             .map(|(path, description)| format!("{path}: {description}"))

@@ -810,7 +810,12 @@ async fn http_1_is_refused_where_grpc_is_served() {
 #[tokio::test]
 async fn a_silent_client_is_dropped() {
     for protocol in [Protocol::Http2, Protocol::Any] {
-        for said in [&b""[..], b"P", b"PRI * HTTP/2.0\r\n", b"GET / HTTP/1.1\r\nhost"] {
+        for said in [
+            &b""[..],
+            b"P",
+            b"PRI * HTTP/2.0\r\n",
+            b"GET / HTTP/1.1\r\nhost: a.test\r\n",
+        ] {
             let world = World::new().await;
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();

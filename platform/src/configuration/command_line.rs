@@ -65,7 +65,7 @@ pub fn run<E: std::fmt::Display>(
     serve: impl AsyncFnOnce(Settings, CancellationToken) -> Result<(), E>,
     migrate: impl AsyncFnOnce(Settings) -> Result<(), E>,
 ) -> ExitCode {
-    let matches = command(program).get_matches();
+    let matches = command(program).mut_args(ignore_empty_variable).get_matches();
     let parsed = CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let action = parsed.action.unwrap_or(Action::Serve);
     let mut settings = match Settings::check(&parsed.arguments) {
@@ -104,6 +104,15 @@ pub fn run<E: std::fmt::Display>(
             Err(error) => fail(program, &error),
         }
     })
+}
+
+/// An empty variable is none, so that a compose file can pass on what may not be set.
+fn ignore_empty_variable(argument: clap::Arg) -> clap::Arg {
+    let value = argument.get_env().and_then(env::var_os);
+    if value.is_some_and(|value| value.is_empty()) {
+        return argument.env(clap::builder::Resettable::Reset);
+    }
+    argument
 }
 
 fn missing(program: &Program, settings: &Settings) -> Vec<Mistake> {

@@ -20,6 +20,8 @@ use tower::{Layer, Service};
 
 use crate::{access::AccessTable, wire_error::WireError};
 
+/// What a `grpc-timeout` must be.
+pub const TIMEOUT_FORM: &str = "must be 1 to 8 digits and a unit (H, M, S, m, u, n)";
 /// What a unary call without a deadline gets.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -66,7 +68,7 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let Ok(asked) = grpc_timeout(request.headers()) else {
-            let refused = WireError::field("grpc-timeout", "must be 1 to 8 digits and a unit (H, M, S, m, u, n)");
+            let refused = WireError::field("grpc-timeout", TIMEOUT_FORM);
             return Box::pin(async { Ok(Status::from(refused).into_http()) });
         };
         let streaming = self
@@ -93,19 +95,23 @@ fn exceeded() -> Status {
     WireError::new(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "the deadline passed").into()
 }
 
-struct Malformed;
+/// A `grpc-timeout` that is none.
+#[derive(Debug)]
+pub struct MalformedTimeout;
 
-/// The `grpc-timeout` header ("Requests" in the gRPC over HTTP/2 specification).
-fn grpc_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Malformed> {
+/// The `grpc-timeout` header ("Requests" in the gRPC over HTTP/2 specification), if there is one.
+pub fn grpc_timeout(headers: &HeaderMap) -> Result<Option<Duration>, MalformedTimeout> {
     let Some(value) = headers.get("grpc-timeout") else {
         return Ok(None);
     };
-    let text = value.to_str().map_err(|_| Malformed)?;
-    let (digits, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or(Malformed)?;
+    let text = value.to_str().map_err(|_| MalformedTimeout)?;
+    let (digits, unit) = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .ok_or(MalformedTimeout)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Malformed);
+        return Err(MalformedTimeout);
     }
-    let number: u64 = digits.parse().map_err(|_| Malformed)?;
+    let number: u64 = digits.parse().map_err(|_| MalformedTimeout)?;
     Ok(Some(match unit {
         "H" => Duration::from_secs(number * 3600),
         "M" => Duration::from_secs(number * 60),
@@ -113,7 +119,7 @@ fn grpc_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Malformed> {
         "m" => Duration::from_millis(number),
         "u" => Duration::from_micros(number),
         "n" => Duration::from_nanos(number),
-        _ => return Err(Malformed),
+        _ => return Err(MalformedTimeout),
     }))
 }
 
@@ -163,9 +169,9 @@ impl http_body::Body for DeadlineBody {
 mod tests {
     use super::*;
 
-    fn parse(value: &str) -> Result<Option<Duration>, Malformed> {
+    fn parse(value: &str) -> Result<Option<Duration>, MalformedTimeout> {
         let mut headers = HeaderMap::new();
-        headers.insert("grpc-timeout", value.parse().map_err(|_| Malformed)?);
+        headers.insert("grpc-timeout", value.parse().map_err(|_| MalformedTimeout)?);
         grpc_timeout(&headers)
     }
 

@@ -57,7 +57,7 @@ impl KeySource for RemoteKeys {
             let answer = self.client.clone().get_jwks(GetJwksRequest {}).await;
             answer
                 .map(|keys| keys.into_inner().keys)
-                .map_err(|status| status.to_string())
+                .map_err(|status| status.message().to_owned())
         })
     }
 }
@@ -146,10 +146,12 @@ impl KeyRing {
             Ok(Err(error)) => Err(error),
             Err(_) => Err("no answer in time".to_owned()),
         };
+        let failed_before = std::mem::replace(&mut last.failed, fetched.is_err());
         last.at = Some(Instant::now());
-        last.failed = fetched.is_err();
         match fetched {
             Ok(keys) => *self.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(keys),
+            // While a service is away, one line says so.
+            Err(error) if failed_before => tracing::debug!(error, "the published keys still cannot be fetched"),
             Err(error) => tracing::warn!(error, "the published keys cannot be fetched; the last good ones stay"),
         }
     }

@@ -4,6 +4,7 @@
 
 mod durability;
 mod grpcurl;
+mod kill_under_load;
 mod lifecycle;
 mod process;
 mod readme;

@@ -1,0 +1,61 @@
+//! What takes long, or measures time: run one at a time, on the release binary, by `scripts/soak`.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
+#![expect(clippy::print_stdout, reason = "the figures are what these runs are for")]
+
+#[path = "../binary/kill_under_load.rs"]
+mod kill_under_load;
+#[expect(dead_code, reason = "the tests of the binary use the rest")]
+#[path = "../binary/process.rs"]
+mod process;
+
+mod durability;
+mod flood;
+mod idle;
+mod timing;
+
+use std::time::Duration;
+
+use process::Process;
+use proto::auth::v1::{RegisterRequest, RegisterResponse, auth_service_client::AuthServiceClient};
+use tonic::transport::Channel;
+
+const EMAIL: &str = "ada@example.com";
+const PASSWORD: &str = "correct horse battery staple";
+
+fn channel(address: std::net::SocketAddr) -> Channel {
+    platform::channel::connect(&[format!("http://{address}").parse().unwrap()])
+}
+
+async fn register(process: &Process) -> RegisterResponse {
+    let request = RegisterRequest {
+        email: EMAIL.to_owned(),
+        password: PASSWORD.to_owned(),
+        display_name: String::new(),
+    };
+    AuthServiceClient::new(channel(process.auth))
+        .register(request)
+        .await
+        .unwrap()
+        .into_inner()
+}
+
+/// The resident memory of a process, in KiB.
+fn resident_kib(process: &Process) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// The value below which that share of the measurements lies.
+fn quantile(measurements: &mut [Duration], share: f64) -> Duration {
+    measurements.sort_unstable();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "an index into a few hundred measurements"
+    )]
+    let index = ((measurements.len() - 1) as f64 * share).round() as usize;
+    measurements[index]
+}
