@@ -64,13 +64,15 @@ pub enum StartError {
 pub async fn serve(listener: TcpListener, config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
     match config.database {
         DatabaseUrl::Sqlite(_) => serve_on::<sqlx::Sqlite>(listener, config, shutdown).await,
+        DatabaseUrl::Postgres(_) => serve_on::<sqlx::Postgres>(listener, config, shutdown).await,
     }
 }
 
 /// Brings the schema of a database up to date.
 pub async fn migrate(url: &DatabaseUrl) -> Result<(), StartError> {
     match url {
-        DatabaseUrl::Sqlite(_) => sqlx::Sqlite::open(url, store::SQLITE_MIGRATIONS).await?.close().await,
+        DatabaseUrl::Sqlite(_) => sqlx::Sqlite::migrate(url, &store::SCHEMA).await?,
+        DatabaseUrl::Postgres(_) => sqlx::Postgres::migrate(url, &store::SCHEMA).await?,
     }
     Ok(())
 }
@@ -80,7 +82,7 @@ async fn serve_on<E: Engine>(
     config: Config,
     shutdown: CancellationToken,
 ) -> Result<(), StartError> {
-    let database = E::open(&config.database, store::SQLITE_MIGRATIONS).await?;
+    let database = E::open(&config.database, &store::SCHEMA).await?;
     let rpc = assemble(&database, &config).await?;
     config.readiness.add("accounts database", {
         let database = database.clone();

@@ -168,8 +168,8 @@ impl Sessions {
     ) -> Result<(Account, SessionTokens), AuthError> {
         let password = check_credentials(email, password)?;
         let place = self.passwords.reserve()?;
-        // What is no address has no account; it is looked up all the same.
-        let email = Email::parse(email).unwrap_or_else(|_| Email::stored(email.trim().to_owned()));
+        // What is no address has no account; nothing is looked up in its place, as the empty address.
+        let email = Email::parse(email).unwrap_or_else(|_| Email::stored(String::new()));
         let found = self.accounts.credentials(&email).await?;
         let hash = found.as_ref().map(|found| found.password_hash.clone());
         let verdict = place.verify(password, hash).await?;

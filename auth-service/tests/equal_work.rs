@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use auth_service::{Config, assemble, passwords::HashingParameters, sessions::Lifetimes, store::SQLITE_MIGRATIONS};
+use auth_service::{Config, assemble, passwords::HashingParameters, sessions::Lifetimes, store::SCHEMA};
 use platform::{
     configuration::{MasterKey, MasterKeys},
     database::Engine as _,
@@ -82,7 +82,7 @@ async fn unknown_address_and_wrong_password_do_equal_work() {
         entropy: Arc::new(SystemEntropy),
         readiness: Readiness::default(),
     };
-    let database = sqlx::Sqlite::open(&config.database, SQLITE_MIGRATIONS).await.unwrap();
+    let database = sqlx::Sqlite::open(&config.database, &SCHEMA).await.unwrap();
     let service = assemble(&database, &config).await.unwrap();
     let email = "ada@example.com".to_owned();
     let password = "correct horse battery staple".to_owned();

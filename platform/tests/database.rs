@@ -12,7 +12,7 @@ use futures_util::{
 use platform::{
     clock::Timestamp,
     configuration::DatabaseUrl,
-    database::{Database, Engine as _, Migration, StoreError, statement},
+    database::{Database, Engine as _, Migration, Schema, StoreError, statement},
     testing::Workspace,
     wire_error::WireError,
 };
@@ -23,6 +23,11 @@ use tokio::{
 };
 use tonic::Code;
 
+const SCHEMA: Schema = Schema {
+    migrate_command: "platform-test migrate",
+    sqlite: MIGRATIONS,
+    postgres: &[],
+};
 const MIGRATIONS: &[Migration] = &[Migration {
     version: 1,
     description: "notes",
@@ -79,7 +84,7 @@ impl Occupied {
 }
 
 async fn open(workspace: &Workspace) -> Database<Sqlite> {
-    Sqlite::open(&workspace.sqlite("test.db"), MIGRATIONS).await.unwrap()
+    Sqlite::open(&workspace.sqlite("test.db"), &SCHEMA).await.unwrap()
 }
 
 async fn insert(database: &Database<Sqlite>, id: i64) -> Result<(), StoreError> {
@@ -311,7 +316,7 @@ async fn only_the_owner_may_read_the_files() {
     let workspace = Workspace::new();
     let directory = workspace.path().join("made").join("for it");
     let url = DatabaseUrl::Sqlite(directory.join("test.db"));
-    let database = Sqlite::open(&url, MIGRATIONS).await.unwrap();
+    let database = Sqlite::open(&url, &SCHEMA).await.unwrap();
     insert(&database, 1).await.unwrap();
     assert_eq!(mode(&directory), 0o700);
     assert_eq!(mode(directory.parent().unwrap()), 0o700);
@@ -363,7 +368,14 @@ async fn a_changed_migration_is_refused() {
     }];
     let world = World::new().await;
     world.database.close().await;
-    let refused = Sqlite::open(&world.workspace.sqlite("test.db"), CHANGED).await;
+    let refused = Sqlite::open(
+        &world.workspace.sqlite("test.db"),
+        &Schema {
+            sqlite: CHANGED,
+            ..SCHEMA
+        },
+    )
+    .await;
     assert!(matches!(refused, Err(StoreError::Schema(_))));
 }
 
@@ -457,7 +469,7 @@ async fn ap_04_a_database_that_cannot_be_used_is_unavailable() {
     let workspace = Workspace::new();
     let missing = workspace.path().join("file").join("test.db");
     fs::write(workspace.path().join("file"), "in the way").unwrap();
-    let Err(error) = Sqlite::open(&DatabaseUrl::Sqlite(missing), MIGRATIONS).await else {
+    let Err(error) = Sqlite::open(&DatabaseUrl::Sqlite(missing), &SCHEMA).await else {
         panic!("a file is no directory")
     };
     assert_eq!(WireError::from(error).code, Code::Unavailable);

@@ -372,7 +372,7 @@ fn addresses_issuers_and_origins_are_told_apart() {
 }
 
 #[test]
-fn a_database_is_a_file_beneath_the_data_directory_or_anywhere() {
+fn a_database_is_a_file_or_a_server() {
     let settings = accepted(|arguments| {
         arguments.data_dir = "/var/lib/holdfast".to_owned();
         arguments.auth_database_url = Some("sqlite://sub/auth.db".to_owned());
@@ -380,16 +380,27 @@ fn a_database_is_a_file_beneath_the_data_directory_or_anywhere() {
     });
     assert!(settings.auth_database_url == DatabaseUrl::Sqlite("/var/lib/holdfast/sub/auth.db".into()));
     assert!(settings.task_database_url == DatabaseUrl::Sqlite("/srv/task.db".into()));
+    for scheme in ["postgres", "postgresql"] {
+        let url = format!("{scheme}://user:hunter2@host:5432/db?sslmode=verify-full");
+        let settings = accepted(|arguments| arguments.auth_database_url = Some(url));
+        assert!(matches!(settings.auth_database_url, DatabaseUrl::Postgres(_)));
+    }
+    let refused = mistake(|arguments| {
+        arguments.auth_database_url = Some("postgres://host/db".to_owned());
+        arguments.database_pooler = "transaction".to_owned();
+    });
+    assert_eq!(refused.setting, "HOLDFAST_DATABASE_POOLER");
     for bad in [
         "auth.db",
         "sqlite:auth.db",
         "sqlite://",
         "mysql://a/b",
-        "postgres://user:pass@host/db",
+        "postgres://user:hunter2@host:port/db",
+        "postgres://user:hunter2@host/db?sslmode=hunter2",
     ] {
         let refused = mistake(|arguments| arguments.auth_database_url = Some(bad.to_owned()));
         assert_eq!(refused.setting, "HOLDFAST_AUTH_DATABASE_URL", "{bad}");
-        assert!(!refused.problem.contains("pass"), "{}", refused.problem);
+        assert!(!refused.problem.contains("hunter2"), "{}", refused.problem);
     }
 }
 

@@ -59,8 +59,7 @@ pub enum StartError {
 
 /// Brings the schema of a database up to date and makes its token key, then closes it.
 pub async fn migrate(url: &DatabaseUrl) -> Result<(), StartError> {
-    TaskDatabase::open(url, &SystemEntropy).await?.close().await;
-    Ok(())
+    Ok(store::migrate(url, &SystemEntropy).await?)
 }
 
 /// Serves until the shutdown, then drains and closes the database. Needs no other service to start, nor to

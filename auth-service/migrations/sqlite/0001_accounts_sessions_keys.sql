@@ -58,3 +58,8 @@ CREATE TABLE refresh_keys (
     master_key_id TEXT    NOT NULL,
     create_time   INTEGER NOT NULL
 ) STRICT;
+
+-- One row for each thing that only one replica may do at a time; locked by writing it.
+CREATE TABLE leases (
+    name TEXT NOT NULL PRIMARY KEY
+) STRICT;

@@ -9,6 +9,10 @@ use crate::{
     sealing::Sealed,
 };
 
+/// Whoever has written this row is alone with the keys until its transaction ends.
+const TAKE_LEASE: &str = "
+    INSERT INTO leases (name) VALUES ('keys') ON CONFLICT (name) DO UPDATE SET name = excluded.name";
+
 const SIGNING_KEYS: &str = "
     SELECT key_id, state, public_x, public_y, sealed_key, master_key_id, create_time
     FROM signing_keys ORDER BY create_time DESC, key_id";
@@ -34,6 +38,7 @@ impl<E: Engine> KeyStore for SqlStore<E> {
             .write(move |connection: &mut E::Connection| {
                 let (signing, refresh) = (signing.clone(), refresh.clone());
                 Box::pin(async move {
+                    statement::<E>(TAKE_LEASE).execute(connection).await?;
                     if let Some(keys) = load::<E>(connection).await? {
                         return Ok(keys);
                     }

@@ -9,7 +9,7 @@ mod sessions;
 
 use platform::{
     clock::Timestamp,
-    database::{Database, Engine, Migration, StoreError},
+    database::{Database, Engine, Migration, Schema, StoreError},
 };
 use tonic::async_trait;
 use uuid::Uuid;
@@ -21,12 +21,20 @@ use crate::{
     sessions::{EndReason, Lifetimes, NewSession, RefreshOutcome, Session},
 };
 
-/// The schema on SQLite.
-pub const SQLITE_MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    description: "accounts, sessions, keys",
-    sql: include_str!("../../migrations/sqlite/0001_accounts_sessions_keys.sql"),
-}];
+/// The schema.
+pub const SCHEMA: Schema = Schema {
+    migrate_command: "auth-service migrate",
+    sqlite: &[Migration {
+        version: 1,
+        description: "accounts, sessions, keys",
+        sql: include_str!("../../migrations/sqlite/0001_accounts_sessions_keys.sql"),
+    }],
+    postgres: &[Migration {
+        version: 1,
+        description: "accounts, sessions, keys",
+        sql: include_str!("../../migrations/postgres/0001_accounts_sessions_keys.sql"),
+    }],
+};
 
 /// What became of a registration.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,14 +11,14 @@ use std::{sync::Arc, time::Duration};
 use auth_service::{
     accounts::{Account, Email, NewAccount},
     sessions::{Client, Lifetimes, NewSession},
-    store::{AccountStore, KeyStore, Registration, SQLITE_MIGRATIONS, SessionStore, SqlStore},
+    store::{AccountStore, KeyStore, Registration, SCHEMA, SessionStore, SqlStore},
 };
 use platform::{
     clock::Timestamp,
     configuration::DatabaseUrl,
     database::Engine,
     entropy::{SystemEntropy, uuid_v4},
-    testing::Workspace,
+    testing::{Workspace, postgres_database},
 };
 use uuid::Uuid;
 
@@ -38,6 +38,13 @@ macro_rules! on_every_engine {
                 super::$case($crate::World::sqlite().await).await;
             })+
         }
+
+        mod postgres {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case($crate::World::postgres().await).await;
+            })+
+        }
     };
 }
 pub(crate) use on_every_engine;
@@ -54,11 +61,22 @@ struct World {
 impl World {
     async fn sqlite() -> Self {
         let workspace = Workspace::new();
-        Self::open::<sqlx::Sqlite>(workspace.sqlite("auth.db"), workspace).await
+        Self::open(workspace.sqlite("auth.db"), workspace).await
     }
 
-    async fn open<E: Engine>(url: DatabaseUrl, workspace: Workspace) -> Self {
-        let store = Arc::new(SqlStore::new(E::open(&url, SQLITE_MIGRATIONS).await.unwrap()));
+    async fn postgres() -> Self {
+        Self::open(postgres_database(&SCHEMA).await, Workspace::new()).await
+    }
+
+    async fn open(url: DatabaseUrl, workspace: Workspace) -> Self {
+        match url {
+            DatabaseUrl::Sqlite(_) => Self::over::<sqlx::Sqlite>(url, workspace).await,
+            DatabaseUrl::Postgres(_) => Self::over::<sqlx::Postgres>(url, workspace).await,
+        }
+    }
+
+    async fn over<E: Engine>(url: DatabaseUrl, workspace: Workspace) -> Self {
+        let store = Arc::new(SqlStore::new(E::open(&url, &SCHEMA).await.unwrap()));
         Self {
             accounts: store.clone(),
             sessions: store.clone(),
@@ -71,7 +89,7 @@ impl World {
     /// The same database, opened again.
     async fn reopened(self) -> Self {
         let Self { url, workspace, .. } = self;
-        Self::open::<sqlx::Sqlite>(url, workspace).await
+        Self::open(url, workspace).await
     }
 
     /// A registered person and their first session.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use auth_service::{
     accounts::Email,
     passwords::HashingParameters,
-    store::{AccountStore as _, SQLITE_MIGRATIONS, SqlStore},
+    store::{AccountStore as _, SCHEMA, SqlStore},
 };
 use platform::database::Engine as _;
 use tokio::{task::JoinSet, time::Instant};
@@ -15,7 +15,7 @@ use tonic_types::StatusExt as _;
 use crate::world::{EMAIL, PASSWORD, World, assert_refused};
 
 async fn stored_hash(world: &World) -> String {
-    let database = sqlx::Sqlite::open(world.database(), SQLITE_MIGRATIONS).await.unwrap();
+    let database = sqlx::Sqlite::open(world.database(), &SCHEMA).await.unwrap();
     let email = Email::parse(EMAIL).unwrap_or_else(|problem| panic!("{problem}"));
     SqlStore::new(database)
         .credentials(&email)

@@ -168,7 +168,9 @@ async fn a_refresh_survives_a_restart() {
 async fn the_database_holds_no_usable_secret() {
     let world = World::new().await;
     let tokens = world.register(EMAIL).await.tokens.unwrap();
-    let platform::configuration::DatabaseUrl::Sqlite(path) = world.database().clone();
+    let platform::configuration::DatabaseUrl::Sqlite(path) = world.database().clone() else {
+        panic!("the world is on a file")
+    };
     let world = world.restarted().await;
     for file in std::fs::read_dir(path.parent().unwrap()).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();

@@ -52,7 +52,7 @@ pub struct Arguments {
     #[arg(long, env = "HOLDFAST_ADMIN_LISTEN", value_name = "IP:PORT", global = true)]
     pub admin_listen: Option<String>,
 
-    /// The accounts database: `sqlite://path` [default: sqlite://auth.db in the data directory]
+    /// The accounts database: `sqlite://path` or `postgres://user:password@host:port/database` [default: sqlite://auth.db in the data directory]
     #[arg(
         long,
         env = "HOLDFAST_AUTH_DATABASE_URL",
@@ -66,7 +66,7 @@ pub struct Arguments {
     #[arg(long, env = "HOLDFAST_AUTH_DATABASE_URL_FILE", value_name = "FILE", global = true)]
     pub auth_database_url_file: Option<String>,
 
-    /// The tasks database: `sqlite://path` [default: sqlite://task.db in the data directory]
+    /// The tasks database: `sqlite://path` or `postgres://user:password@host:port/database` [default: sqlite://task.db in the data directory]
     #[arg(
         long,
         env = "HOLDFAST_TASK_DATABASE_URL",
@@ -208,7 +208,7 @@ pub struct Arguments {
     )]
     pub throttle_exempt: String,
 
-    /// The kind of connection pooler before PostgreSQL: `none` or `transaction`. Checked; used by the PostgreSQL support to come
+    /// What stands before PostgreSQL: `none`, or a pooler that keeps sessions apart. `transaction` is refused with PostgreSQL by this version
     #[arg(
         long,
         env = "HOLDFAST_DATABASE_POOLER",

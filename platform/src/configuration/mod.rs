@@ -10,4 +10,4 @@ pub use arguments::Arguments;
 pub use command_line::{Need, Program, command, run};
 pub use parse::{master_keys, service_keys};
 pub use service::{Running, ServiceProgram, run_service};
-pub use settings::{DatabasePooler, DatabaseUrl, LogFormat, MasterKey, MasterKeys, Mistake, Settings};
+pub use settings::{DatabasePooler, DatabaseUrl, LogFormat, MasterKey, MasterKeys, Mistake, PostgresUrl, Settings};

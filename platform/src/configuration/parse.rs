@@ -6,7 +6,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{Uri, uri::Scheme};
 use ipnet::IpNet;
 
-use super::settings::{DatabasePooler, DatabaseUrl, LogFormat, MasterKey, MasterKeys};
+use super::settings::{DatabasePooler, DatabaseUrl, LogFormat, MasterKey, MasterKeys, PostgresUrl};
 use crate::{secret::Secret, service_credential::ServiceKeys};
 
 pub(super) type Parsed<T> = Result<T, String>;
@@ -71,10 +71,10 @@ pub(super) fn database_pooler(text: &str) -> Parsed<DatabasePooler> {
 pub(super) fn database_url(text: &str) -> Parsed<DatabaseUrl> {
     match text.split_once("://") {
         Some(("sqlite", path)) if !path.is_empty() => Ok(DatabaseUrl::Sqlite(path.into())),
-        Some(("postgres" | "postgresql", _)) => {
-            Err("names PostgreSQL, which this version does not serve yet".to_owned())
-        }
-        _ => Err("must be sqlite://path".to_owned()),
+        Some(("postgres" | "postgresql", _)) => PostgresUrl::parse(text)
+            .map(DatabaseUrl::Postgres)
+            .ok_or_else(|| "must be postgres://user:password@host:port/database".to_owned()),
+        _ => Err("must be sqlite://path or postgres://user:password@host:port/database".to_owned()),
     }
 }
 

@@ -5,12 +5,14 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    str::FromStr as _,
     sync::Arc,
     time::Duration,
 };
 
 use http::Uri;
 use ipnet::IpNet;
+use sqlx::postgres::PgConnectOptions;
 
 use super::{
     arguments::Arguments,
@@ -45,6 +47,26 @@ pub enum DatabasePooler {
 pub enum DatabaseUrl {
     /// A file.
     Sqlite(PathBuf),
+    /// A server.
+    Postgres(PostgresUrl),
+}
+
+/// Where a `PostgreSQL` database is, and as whom to go there. Holds a password, most often: it has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresUrl(zeroize::Zeroizing<String>);
+
+impl PostgresUrl {
+    /// `None` if the text is no such address.
+    pub fn parse(text: &str) -> Option<Self> {
+        PgConnectOptions::from_str(text).ok()?;
+        Some(Self(zeroize::Zeroizing::new(text.to_owned())))
+    }
+
+    /// What to connect with.
+    pub(crate) fn options(&self) -> PgConnectOptions {
+        // It was parsed before.
+        PgConnectOptions::from_str(&self.0).unwrap_or_default()
+    }
 }
 
 /// A key that seals other keys, and its name in what it sealed.
@@ -132,6 +154,17 @@ struct Checker(Vec<Mistake>);
 impl Checker {
     fn take<T>(&mut self, setting: &'static str, parsed: Parsed<T>) -> Option<T> {
         parsed.map_err(|problem| self.0.push(Mistake { setting, problem })).ok()
+    }
+
+    /// Prepared statements behind a pooler of transactions give wrong answers, silently.
+    fn refuse_transaction_pooler(&mut self, pooler: Option<DatabasePooler>, urls: [&Option<DatabaseUrl>; 2]) {
+        let on_postgres = urls.iter().any(|url| matches!(url, Some(DatabaseUrl::Postgres(_))));
+        if on_postgres && pooler == Some(DatabasePooler::Transaction) {
+            self.0.push(Mistake {
+                setting: "HOLDFAST_DATABASE_POOLER",
+                problem: "must be none: this version cannot serve PostgreSQL through such a pooler".to_owned(),
+            });
+        }
     }
 
     /// The value of a setting that may stand in a file instead. An empty value is none.
@@ -252,6 +285,7 @@ impl Settings {
         let log = check.take("HOLDFAST_LOG", parse::log_filter(&arguments.log));
         let log_format = check.take("HOLDFAST_LOG_FORMAT", parse::log_format(&arguments.log_format));
 
+        check.refuse_transaction_pooler(database_pooler, [&auth_database_url, &task_database_url]);
         Some(Self {
             auth_listen: auth_listen?,
             task_listen: task_listen?,
@@ -283,7 +317,9 @@ impl Settings {
 impl DatabaseUrl {
     /// The same database, with a relative path taken from the data directory.
     fn beneath(self, data_dir: &Path) -> Self {
-        let Self::Sqlite(path) = self;
-        Self::Sqlite(data_dir.join(path))
+        match self {
+            Self::Sqlite(path) => Self::Sqlite(data_dir.join(path)),
+            Self::Postgres(url) => Self::Postgres(url),
+        }
     }
 }

@@ -3,29 +3,36 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use sqlx::{Decode, Encode, Pool, Sqlite, Type};
+use sqlx::{Decode, Encode, Pool, Postgres, Sqlite, Type};
 
 use super::{
-    Migration, StoreError, Transaction,
+    Schema, StoreError, Transaction,
     write::{Job, enqueue},
 };
 use crate::configuration::DatabaseUrl;
 
 /// A value that every engine can store.
-pub trait Bind: for<'q> Encode<'q, Sqlite> + Type<Sqlite> + Send {}
-impl<T: for<'q> Encode<'q, Sqlite> + Type<Sqlite> + Send> Bind for T {}
+pub trait Bind:
+    for<'q> Encode<'q, Sqlite> + Type<Sqlite> + for<'q> Encode<'q, Postgres> + Type<Postgres> + Send
+{
+}
+impl<T> Bind for T where
+    T: for<'q> Encode<'q, Sqlite> + Type<Sqlite> + for<'q> Encode<'q, Postgres> + Type<Postgres> + Send
+{
+}
 
 /// A value that can be read back from every engine.
-pub trait Column: for<'r> Decode<'r, Sqlite> + Type<Sqlite> {}
-impl<T: for<'r> Decode<'r, Sqlite> + Type<Sqlite>> Column for T {}
+pub trait Column: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres> {}
+impl<T> Column for T where T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres> {}
 
 /// A database engine. Implemented for each of sqlx's drivers that Holdfast runs on.
 pub trait Engine: sqlx::Database {
-    /// Opens a database and brings its schema up to date.
-    fn open(
-        url: &DatabaseUrl,
-        migrations: &'static [Migration],
-    ) -> impl Future<Output = Result<Database<Self>, StoreError>> + Send;
+    /// Opens a database whose schema is up to date. `SQLite` brings it up to date first; `PostgreSQL`, where
+    /// replicas of several versions may run, refuses a schema that is behind or ahead.
+    fn open(url: &DatabaseUrl, schema: &Schema) -> impl Future<Output = Result<Database<Self>, StoreError>> + Send;
+
+    /// Brings the schema of a database up to date. Safe to do from many places at once.
+    fn migrate(url: &DatabaseUrl, schema: &Schema) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Adds a value to the arguments of a statement.
     fn bind(arguments: &mut Self::Arguments, value: impl Bind) -> Result<(), sqlx::Error>;

@@ -2,8 +2,10 @@
 
 use sqlx::{
     SqlSafeStr as _,
-    migrate::{MigrationType, Migrator},
+    migrate::{AppliedMigration, MigrationType, Migrator},
 };
+
+use super::StoreError;
 
 /// One step of a schema. Steps are never changed once released; sqlx compares their checksums.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +17,20 @@ pub struct Migration {
     /// Its SQL.
     pub sql: &'static str,
 }
+
+/// The same steps for each engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Schema {
+    /// The command that brings it up to date, as it is typed.
+    pub migrate_command: &'static str,
+    /// The steps on `SQLite`.
+    pub sqlite: &'static [Migration],
+    /// The steps on `PostgreSQL`.
+    pub postgres: &'static [Migration],
+}
+
+/// Where sqlx keeps which steps were taken.
+pub(super) const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 
 /// The migrator of some steps.
 pub(super) fn migrator(migrations: &'static [Migration]) -> Migrator {
@@ -28,4 +44,32 @@ pub(super) fn migrator(migrations: &'static [Migration]) -> Migrator {
         )
     });
     Migrator::with_migrations(steps.collect())
+}
+
+/// Whether a database has taken exactly the steps that this binary knows.
+pub(super) fn check_version(
+    migrator: &Migrator,
+    applied: &[AppliedMigration],
+    migrate_command: &'static str,
+) -> Result<(), StoreError> {
+    let found = applied.iter().map(|step| step.version).max().unwrap_or(0);
+    let wanted = migrator.iter().map(|step| step.version).max().unwrap_or(0);
+    if found < wanted {
+        return Err(StoreError::SchemaBehind {
+            found,
+            wanted,
+            migrate_command,
+        });
+    }
+    if found > wanted {
+        return Err(StoreError::SchemaAhead { found, wanted });
+    }
+    let changed = migrator.iter().any(|step| {
+        let same = |applied: &AppliedMigration| applied.version == step.version && applied.checksum == step.checksum;
+        !applied.iter().any(same)
+    });
+    if changed {
+        return Err(StoreError::SchemaChanged { version: found });
+    }
+    Ok(())
 }

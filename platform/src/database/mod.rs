@@ -7,6 +7,7 @@
 mod engine;
 mod error;
 mod migrations;
+mod postgres;
 mod sqlite;
 mod statement;
 mod value;
@@ -14,7 +15,7 @@ mod write;
 
 pub use engine::{Bind, Column, Database, Engine};
 pub use error::StoreError;
-pub use migrations::Migration;
+pub use migrations::{Migration, Schema};
 pub use statement::{Record, Statement, statement};
 pub use write::Transaction;
-pub(crate) use write::{Job, JobFailure};
+pub(crate) use write::{Job, JobFailure, Ran};

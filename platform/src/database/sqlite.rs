@@ -21,7 +21,7 @@ use sqlx::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
-    Bind, Column, Database, Engine, Job, JobFailure, Migration, StoreError, engine::Writer, migrations::migrator,
+    Bind, Column, Database, Engine, Job, JobFailure, Ran, Schema, StoreError, engine::Writer, migrations::migrator,
 };
 use crate::configuration::DatabaseUrl;
 
@@ -29,26 +29,17 @@ use crate::configuration::DatabaseUrl;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a read waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a migration is tried while another process migrates too.
+const MIGRATION_ATTEMPTS: u32 = 5;
 /// How many operations may wait for the writer; the next is refused.
 const WRITE_QUEUE: usize = 4096;
 /// How many operations share one commit at most.
 const GROUP_COMMIT: usize = 64;
 
 impl Engine for Sqlite {
-    async fn open(url: &DatabaseUrl, migrations: &'static [Migration]) -> Result<Database<Self>, StoreError> {
-        let DatabaseUrl::Sqlite(path) = url;
-        create_private_file(path).map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            // NORMAL loses acknowledged commits when the power goes.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT)
-            .foreign_keys(true)
-            .disable_statement_logging();
-        let mut connection = options.connect().await?;
-        migrator(migrations).run_direct(None, &mut connection, false).await?;
-
+    async fn open(url: &DatabaseUrl, schema: &Schema) -> Result<Database<Self>, StoreError> {
+        let options = options(url)?;
+        let connection = migrated(&options, schema).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(
                 available_parallelism()
@@ -65,6 +56,10 @@ impl Engine for Sqlite {
             readers,
             writer: Arc::new(SqliteWriter::start(connection)),
         })
+    }
+
+    async fn migrate(url: &DatabaseUrl, schema: &Schema) -> Result<(), StoreError> {
+        Ok(migrated(&options(url)?, schema).await?.close().await?)
     }
 
     fn bind(arguments: &mut SqliteArguments, value: impl Bind) -> Result<(), sqlx::Error> {
@@ -101,6 +96,36 @@ impl Engine for Sqlite {
             Ok(done.rows_affected())
         })
     }
+}
+
+fn options(url: &DatabaseUrl) -> Result<SqliteConnectOptions, StoreError> {
+    let DatabaseUrl::Sqlite(path) = url else {
+        return Err(StoreError::OtherEngine);
+    };
+    create_private_file(path).map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))?;
+    Ok(SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        // NORMAL loses acknowledged commits when the power goes.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .disable_statement_logging())
+}
+
+/// A connection to the database with its schema up to date. Two processes that begin at once both come to that:
+/// the one that finds a step taken by the other meanwhile looks again.
+async fn migrated(options: &SqliteConnectOptions, schema: &Schema) -> Result<SqliteConnection, StoreError> {
+    let mut connection = options.connect().await?;
+    let migrator = migrator(schema.sqlite);
+    let mut attempt = 1;
+    while let Err(error) = migrator.run_direct(None, &mut connection, false).await {
+        if attempt == MIGRATION_ATTEMPTS {
+            return Err(error.into());
+        }
+        attempt += 1;
+    }
+    Ok(connection)
 }
 
 /// Only the owner may read the file; `SQLite` gives its journals the same mode.
@@ -182,11 +207,11 @@ async fn write_group(connection: &mut SqliteConnection, group: &mut [Box<dyn Job
     for job in group {
         run(connection, "SAVEPOINT operation").await?;
         // A panic undoes the operation and leaves its caller without an outcome; the others go on.
-        let keep = AssertUnwindSafe(job.run(connection))
+        let ran = AssertUnwindSafe(job.run(connection))
             .catch_unwind()
             .await
-            .unwrap_or(false);
-        if !keep {
+            .unwrap_or(Ran::Undo);
+        if ran != Ran::Keep {
             run(connection, "ROLLBACK TO operation").await?;
         }
         run(connection, "RELEASE operation").await?;

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Engine, StoreError, engine::Writer};
+use super::{Engine, StoreError, engine::Writer, error::is_conflict};
 
 /// An operation that runs inside a transaction and may be run again after a conflict.
 pub trait Transaction<E: Engine, T>:
@@ -20,13 +20,24 @@ impl<E: Engine, T, F> Transaction<E, T> for F where
 #[derive(Clone, Debug)]
 pub(crate) struct JobFailure(pub(crate) String);
 
+/// What is to become of the changes of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ran {
+    /// It succeeded.
+    Keep,
+    /// It failed by itself.
+    Undo,
+    /// It met another transaction; it may be run again.
+    Conflict,
+}
+
 /// A write that waits for its turn. The writer knows neither what it does nor what it answers.
 pub(crate) trait Job<E: Engine>: Send {
     /// Whether nobody waits for the answer any more. A job that has not begun is then left out.
     fn is_abandoned(&self) -> bool;
 
-    /// Runs the operation and keeps its outcome. `true`: keep the changes; `false`: undo them.
-    fn run<'c>(&'c mut self, connection: &'c mut E::Connection) -> BoxFuture<'c, bool>;
+    /// Runs the operation, keeps its outcome, and says what is to become of its changes.
+    fn run<'c>(&'c mut self, connection: &'c mut E::Connection) -> BoxFuture<'c, Ran>;
 
     /// Answers the caller: the outcome, or why it is not on disk.
     fn finish(self: Box<Self>, stored: Result<(), JobFailure>);
@@ -43,12 +54,16 @@ impl<E: Engine, T: Send + 'static, F: Transaction<E, T>> Job<E> for Operation<F,
         self.answer.is_closed()
     }
 
-    fn run<'c>(&'c mut self, connection: &'c mut E::Connection) -> BoxFuture<'c, bool> {
+    fn run<'c>(&'c mut self, connection: &'c mut E::Connection) -> BoxFuture<'c, Ran> {
         Box::pin(async {
             let outcome = (self.transaction)(connection).await;
-            let keep = outcome.is_ok();
+            let ran = match &outcome {
+                Ok(_) => Ran::Keep,
+                Err(error) if is_conflict(error) => Ran::Conflict,
+                Err(_) => Ran::Undo,
+            };
             self.outcome = Some(outcome);
-            keep
+            ran
         })
     }
 

@@ -1,6 +1,7 @@
 //! What tests stand on: a clock that they move, a directory that goes away, an issuer of tokens.
 
 mod issuer;
+mod postgres;
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -13,6 +14,7 @@ use crate::{
 };
 
 pub use issuer::TestIssuer;
+pub use postgres::{empty_postgres_database, postgres_database};
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]

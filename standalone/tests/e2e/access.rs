@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use auth_service::{
     sealing,
-    store::{KeyStore as _, SQLITE_MIGRATIONS, SqlStore},
+    store::{KeyStore as _, SCHEMA, SqlStore},
 };
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use platform::{
@@ -34,7 +34,7 @@ struct Forger {
 impl Forger {
     async fn new(world: &World, person: &Person) -> Self {
         let secrets = Secrets::load_or_make(&world.settings).unwrap();
-        let database = sqlx::Sqlite::open(&world.settings.auth_database_url, SQLITE_MIGRATIONS)
+        let database = sqlx::Sqlite::open(&world.settings.auth_database_url, &SCHEMA)
             .await
             .unwrap();
         let stored = SqlStore::new(database).keys().await.unwrap().unwrap().signing.remove(0);

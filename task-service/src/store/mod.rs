@@ -15,7 +15,7 @@ use crate::{
     task::Task,
 };
 
-pub use schema::{SQLITE_MIGRATIONS, TaskDatabase};
+pub use schema::{SCHEMA, TaskDatabase, migrate};
 pub use sql::SqlTaskStore;
 pub use token_key::token_key;
 

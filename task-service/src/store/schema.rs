@@ -5,20 +5,38 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use platform::{
     configuration::DatabaseUrl,
-    database::{Database, Engine, Migration, StoreError},
+    database::{Database, Engine, Migration, Schema, StoreError},
     entropy::Entropy,
     secret::Secret,
 };
-use sqlx::Sqlite;
+use sqlx::{Postgres, Sqlite};
 
 use super::{SqlTaskStore, TaskStore, token_key};
 
-/// The schema of `SQLite`.
-pub const SQLITE_MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    description: "tasks",
-    sql: include_str!("../../migrations/sqlite/0001_tasks.sql"),
-}];
+/// The schema.
+pub const SCHEMA: Schema = Schema {
+    migrate_command: "task-service migrate",
+    sqlite: &[Migration {
+        version: 1,
+        description: "tasks",
+        sql: include_str!("../../migrations/sqlite/0001_tasks.sql"),
+    }],
+    postgres: &[Migration {
+        version: 1,
+        description: "tasks",
+        sql: include_str!("../../migrations/postgres/0001_tasks.sql"),
+    }],
+};
+
+/// Brings the schema of a database up to date and makes its token key.
+pub async fn migrate(url: &DatabaseUrl, entropy: &dyn Entropy) -> Result<(), StoreError> {
+    match url {
+        DatabaseUrl::Sqlite(_) => Sqlite::migrate(url, &SCHEMA).await?,
+        DatabaseUrl::Postgres(_) => Postgres::migrate(url, &SCHEMA).await?,
+    }
+    TaskDatabase::open(url, entropy).await?.close().await;
+    Ok(())
+}
 
 /// The task database, open, whichever engine it is on.
 pub struct TaskDatabase {
@@ -46,10 +64,11 @@ impl<E: Engine> Handle for Database<E> {
 }
 
 impl TaskDatabase {
-    /// Opens the database, brings its schema up to date and makes its token key if it has none.
+    /// Opens the database and makes its token key if it has none.
     pub async fn open(url: &DatabaseUrl, entropy: &dyn Entropy) -> Result<Self, StoreError> {
         match url {
-            DatabaseUrl::Sqlite(_) => Self::over(Sqlite::open(url, SQLITE_MIGRATIONS).await?, entropy).await,
+            DatabaseUrl::Sqlite(_) => Self::over(Sqlite::open(url, &SCHEMA).await?, entropy).await,
+            DatabaseUrl::Postgres(_) => Self::over(Postgres::open(url, &SCHEMA).await?, entropy).await,
         }
     }
 

@@ -69,3 +69,4 @@ fn opted_out(engine: &str, case: &str) -> Option<&'static str> {
 }
 
 on_engine!(sqlite = sqlx::Sqlite);
+on_engine!(postgres = sqlx::Postgres);

@@ -11,16 +11,16 @@ use std::{
 use platform::{
     clock::{Clock as _, Timestamp},
     configuration::DatabaseUrl,
-    database::{Database, Engine, Migration, StoreError, statement},
+    database::{Database, Engine, StoreError, statement},
     entropy::{SystemEntropy, uuid_v4},
-    testing::{ManualClock, TestIssuer, Workspace},
+    testing::{ManualClock, TestIssuer, Workspace, postgres_database},
     verification::{KeyRing, Verifier},
 };
 use task_service::{
     change::{Change, NewValues},
     owner::OwnerId,
     pages::{Cursor, StateFilter},
-    store::{Changed, Created, Edit, Effect, SQLITE_MIGRATIONS, TaskDatabase, TaskStore},
+    store::{Changed, Created, Edit, Effect, SCHEMA, TaskDatabase, TaskStore},
     task::{Content, Task},
 };
 use tokio::sync::OnceCell;
@@ -30,17 +30,20 @@ const ISSUER: &str = "http://issuer.test";
 
 /// An engine as the tests use it.
 pub(crate) trait TestEngine: Engine {
-    /// A new database in the workspace.
-    fn database(workspace: &Workspace) -> DatabaseUrl;
-    /// Its schema.
-    const MIGRATIONS: &'static [Migration];
+    /// A new database, in the workspace if it is a file.
+    async fn database(workspace: &Workspace) -> DatabaseUrl;
 }
 
 impl TestEngine for sqlx::Sqlite {
-    fn database(workspace: &Workspace) -> DatabaseUrl {
+    async fn database(workspace: &Workspace) -> DatabaseUrl {
         workspace.sqlite("task.db")
     }
-    const MIGRATIONS: &'static [Migration] = SQLITE_MIGRATIONS;
+}
+
+impl TestEngine for sqlx::Postgres {
+    async fn database(_: &Workspace) -> DatabaseUrl {
+        postgres_database(&SCHEMA).await
+    }
 }
 
 /// A database of its own for one case.
@@ -59,7 +62,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn open<E: TestEngine>() -> Self {
         let workspace = Workspace::new();
-        let url = E::database(&workspace);
+        let url = E::database(&workspace).await;
         let database = TaskDatabase::open(&url, &SystemEntropy)
             .await
             .expect("the database opens");
@@ -68,7 +71,7 @@ impl World {
             clock: ManualClock::new(),
             url,
             database,
-            erase: |url, owner| Box::pin(async move { erase(&E::open(&url, E::MIGRATIONS).await?, owner).await }),
+            erase: |url, owner| Box::pin(async move { erase(&E::open(&url, &SCHEMA).await?, owner).await }),
             issuer: TestIssuer::new(ISSUER, "key"),
             verifier: OnceCell::new(),
             next_id: AtomicU32::new(1),
