@@ -42,7 +42,11 @@ impl Email {
         let plain = typed
             .chars()
             .all(|character| !character.is_control() && !character.is_whitespace());
-        let composed: String = typed.nfc().collect();
+        // Beyond ASCII every character may stand in an address (RFC 6531, section 3.3); the parser knows letters only.
+        let composed: String = typed
+            .nfc()
+            .map(|letter| if letter.is_ascii() { letter } else { 'x' })
+            .collect();
         if !plain || typed.starts_with('"') || EmailAddress::parse_with_options(&composed, options).is_err() {
             return Err("must be an e-mail address such as name@example.com");
         }
@@ -152,6 +156,9 @@ impl Accounts {
         if let Err(problem) = check_display_name(&form.display_name) {
             violations.push(("display_name".to_owned(), problem.to_owned()));
         }
+        if form.password.contains('\0') {
+            violations.push(("password".to_owned(), "must not contain U+0000".to_owned()));
+        }
         let password = self.passwords.check_length(&form.password);
         match (email, password) {
             (Ok(email), Ok(())) if violations.is_empty() => Ok((email, normalised(&form.password))),
@@ -204,7 +211,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn what_is_no_address_is_refused_and_nothing_else() {
+        for good in [
+            "\u{938}\u{902}\u{92a}@example.org",
+            "i\u{307}a@x.org",
+            "a+b_c@x-y.example",
+            "\u{fc}@\u{fc}.de",
+        ] {
+            assert!(Email::parse(good).is_ok(), "{good}");
+        }
         let long = format!("{}@example.com", "a".repeat(64));
         let longer = format!("a@{}.com", "b.".repeat(130));
         for text in [

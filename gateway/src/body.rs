@@ -1,6 +1,6 @@
 //! What a request carries, read within limits.
 
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -10,7 +10,10 @@ use http::{
 };
 use http_body_util::BodyExt as _;
 use platform::serving::MAX_MESSAGE_BYTES;
-use tokio::time::{timeout, timeout_at};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{timeout, timeout_at},
+};
 
 use crate::{
     deadline::{self, Deadline},
@@ -22,32 +25,90 @@ use crate::{
 const MAX_DISCARDED_BYTES: usize = 8 * 1024 * 1024;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
-/// The whole body.
-pub(crate) async fn read(body: Body, deadline: Deadline) -> Result<Bytes, Problem> {
-    timeout_at(deadline.body_end(), read_all(body))
-        .await
-        .unwrap_or_else(|_| Err(deadline::exceeded()))
+/// How many bytes of unanswered requests are kept in memory at most, in KiB: many clients that send slowly must
+/// not add up.
+const BUDGET_KIB: usize = 64 * 1024;
+
+/// Reads bodies, all of them together within a budget.
+pub(crate) struct Bodies {
+    budget: Arc<Semaphore>,
 }
 
-async fn read_all(body: Body) -> Result<Bytes, Problem> {
-    let mut body = pin!(body);
-    let mut read = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::new("MESSAGE_MALFORMED", "the body ended early"))?;
-        let Ok(data) = frame.into_data() else { continue };
-        if read.len() + data.len() > MAX_MESSAGE_BYTES {
-            let already = read.len() + data.len();
-            drop(read);
-            // Whether all of it came in time changes nothing for the answer.
-            timeout(DISCARD_TIME, discard(body, already)).await.ok();
-            return Err(Problem::new(
-                "MESSAGE_TOO_LARGE",
-                format!("the body has more than {MAX_MESSAGE_BYTES} bytes"),
-            ));
-        }
-        read.extend_from_slice(&data);
+/// A body in memory. Its place in the budget is free again when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Content {
+    bytes: Bytes,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Content {
+    /// The body.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
-    Ok(read.freeze())
+}
+
+impl Default for Bodies {
+    fn default() -> Self {
+        Self {
+            budget: Arc::new(Semaphore::new(BUDGET_KIB)),
+        }
+    }
+}
+
+impl Bodies {
+    /// The whole body.
+    pub(crate) async fn read(&self, body: Body, deadline: Deadline) -> Result<Content, Problem> {
+        timeout_at(deadline.body_end(), self.read_all(body))
+            .await
+            .unwrap_or_else(|_| Err(deadline::exceeded()))
+    }
+
+    async fn read_all(&self, body: Body) -> Result<Content, Problem> {
+        let mut body = pin!(body);
+        let mut read = BytesMut::new();
+        let mut place: Option<OwnedSemaphorePermit> = None;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Problem::new("MESSAGE_MALFORMED", "the body ended early"))?;
+            let Ok(data) = frame.into_data() else { continue };
+            let length = read.len() + data.len();
+            if length > MAX_MESSAGE_BYTES {
+                drop((read, place));
+                // Whether all of it came in time changes nothing for the answer.
+                timeout(DISCARD_TIME, discard(body, length)).await.ok();
+                return Err(Problem::new(
+                    "MESSAGE_TOO_LARGE",
+                    format!("the body has more than {MAX_MESSAGE_BYTES} bytes"),
+                ));
+            }
+            self.occupy(&mut place, length)?;
+            read.extend_from_slice(&data);
+        }
+        Ok(Content {
+            bytes: read.freeze(),
+            _place: place,
+        })
+    }
+
+    /// Enlarges a place in the budget to a length in bytes.
+    fn occupy(&self, place: &mut Option<OwnedSemaphorePermit>, length: usize) -> Result<(), Problem> {
+        let held = place.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        // At most 2 MiB, counted in KiB.
+        let wanted = u32::try_from(length.div_ceil(1024).saturating_sub(held)).unwrap_or(u32::MAX);
+        if wanted == 0 {
+            return Ok(());
+        }
+        let more = self
+            .budget
+            .clone()
+            .try_acquire_many_owned(wanted)
+            .map_err(|_| Problem::new("UNAVAILABLE", "too many requests are being received; try again later"))?;
+        match place {
+            Some(place) => place.merge(more),
+            None => *place = Some(more),
+        }
+        Ok(())
+    }
 }
 
 async fn discard(mut body: std::pin::Pin<&mut Body>, mut already: usize) {
@@ -117,7 +178,10 @@ mod tests {
     async fn a_body_that_never_ends_is_given_up() {
         let endless = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
         let deadline = Deadline::of(&HeaderMap::new()).expect("no timeout");
-        let problem = read(endless, deadline).await.expect_err("it never ends");
+        let problem = Bodies::default()
+            .read(endless, deadline)
+            .await
+            .expect_err("it never ends");
         assert_eq!(problem.reason, "DEADLINE_EXCEEDED");
     }
 
@@ -131,9 +195,43 @@ mod tests {
         let deadline = Deadline::of(&HeaderMap::new()).expect("no timeout");
         let began = tokio::time::Instant::now();
         assert_eq!(
-            read(body, deadline).await.expect_err("too large").reason,
+            Bodies::default()
+                .read(body, deadline)
+                .await
+                .expect_err("too large")
+                .reason,
             "MESSAGE_TOO_LARGE"
         );
         assert_eq!(began.elapsed(), DISCARD_TIME);
+    }
+
+    /// Slow senders of large bodies add up to the budget and no further.
+    #[tokio::test(start_paused = true)]
+    async fn bodies_that_are_still_coming_are_bounded_together() {
+        use futures_util::StreamExt as _;
+
+        let bodies = Arc::new(Bodies::default());
+        let deadline = Deadline::of(&HeaderMap::new()).expect("no timeout");
+        let slow = || {
+            let most = Ok::<_, std::io::Error>(Bytes::from(vec![b' '; MAX_MESSAGE_BYTES]));
+            Body::from_stream(futures_util::stream::iter([most]).chain(futures_util::stream::pending()))
+        };
+        let fitting = BUDGET_KIB * 1024 / MAX_MESSAGE_BYTES;
+        let waiting: Vec<_> = (0..fitting)
+            .map(|_| {
+                let bodies = bodies.clone();
+                tokio::spawn(async move { bodies.read(slow(), deadline).await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        let refused = bodies.read(slow(), deadline).await.expect_err("there is no room");
+        assert_eq!(refused.reason, "UNAVAILABLE");
+        for read in waiting {
+            let given_up = read.await.expect("no panic").expect_err("they never end");
+            assert_eq!(given_up.reason, "DEADLINE_EXCEEDED");
+        }
+        let fresh = Deadline::of(&HeaderMap::new()).expect("no timeout");
+        let small = bodies.read(Body::from("{}"), fresh).await.expect("there is room again");
+        assert_eq!(small.bytes(), b"{}");
     }
 }

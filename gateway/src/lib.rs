@@ -10,8 +10,9 @@
 //! 5. `binding` — path, query and body into one message; `json` (text to a tree), `json_message` (a tree to a
 //!    message), `scalar` (one value from text), `field_path` (`task.id`), `update_mask` (what a PATCH changes),
 //!    `percent` (URI escapes).
-//! 6. `upstreams`, `client`, `forward` — where it goes, for whom, and the call itself.
-//! 7. `answer` — the success; `problem`, `error_table` — everything else, as problem+json.
+//! 6. `conditions` — `If-Match`, `If-None-Match`.
+//! 7. `upstreams`, `client`, `forward` — where it goes, for whom, and the call itself.
+//! 8. `answer` — the success; `problem`, `error_table` — everything else, as problem+json.
 //!
 //! Unary methods only: streaming ones get no route yet.
 
@@ -22,6 +23,7 @@ mod answer;
 mod binding;
 mod body;
 mod client;
+mod conditions;
 mod deadline;
 mod error_table;
 mod field_path;

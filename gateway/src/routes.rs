@@ -23,6 +23,8 @@ pub(crate) struct Rpc {
     pub(crate) success_status: StatusCode,
     /// The template of the Location header of a success, with fields of the response.
     pub(crate) location: Option<String>,
+    /// The field of the request that an If-Match header sets.
+    pub(crate) etag_field: Option<FieldPath>,
     /// The scope that a caller needs; empty: none.
     pub(crate) scope: String,
     /// Whether the answer is the same for everyone and asking changes nothing.
@@ -172,6 +174,13 @@ fn rpc(pool: &DescriptorPool, method: &MethodDescriptor, upstream: usize) -> Res
             )));
         }
     }
+    let etag_field = match text("etag_field").as_str() {
+        "" => None,
+        name => Some(
+            bindable(&method.input(), name)
+                .ok_or_else(|| refuse(format!("the etag, {name}, is not a field of the request")))?,
+        ),
+    };
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
     let has_no_side_effects = method
         .options()
@@ -185,6 +194,7 @@ fn rpc(pool: &DescriptorPool, method: &MethodDescriptor, upstream: usize) -> Res
         upstream,
         success_status,
         location: Some(location).filter(|location| !location.is_empty()),
+        etag_field,
         scope: text("scope"),
         cacheable: is_public && has_no_side_effects,
     })

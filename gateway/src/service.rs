@@ -15,7 +15,9 @@ use platform::{
 use tower::{Layer as _, service_fn, util::BoxCloneSyncService};
 
 use crate::{
-    answer, binding, body, client,
+    answer, binding,
+    body::{self, Bodies},
+    client, conditions,
     config::Config,
     deadline::Deadline,
     error::StartError,
@@ -33,6 +35,7 @@ struct Gateway {
     config: Config,
     routes: RouteTable,
     upstreams: Upstreams,
+    bodies: Bodies,
 }
 
 /// All middleware, outermost first: the request's id and its log line; the headers that every answer has, and no
@@ -45,6 +48,7 @@ pub(crate) fn http_service(config: Config) -> Result<HttpService, StartError> {
         config,
         routes,
         upstreams,
+        bodies: Bodies::default(),
     });
     let service = service_fn(move |request: Request<Body>| {
         let gateway = gateway.clone();
@@ -95,17 +99,21 @@ impl Gateway {
     ) -> Result<Response<Body>, Problem> {
         let (head, content) = request.into_parts();
         let deadline = Deadline::of(&head.headers)?;
-        let content = body::read(content, deadline).await?;
-        if !content.is_empty() {
+        let content = self.bodies.read(content, deadline).await?;
+        if !content.bytes().is_empty() {
             body::require_json(&head.headers)?;
         }
-        let message = binding::bind(route, segments, head.uri.query(), &content)?;
+        let mut message = binding::bind(route, segments, head.uri.query(), content.bytes())?;
+        let condition = conditions::apply_if_match(&head.headers, &head.method, &route.rpc, &mut message)?;
         let peer = head.extensions.get::<PeerAddress>();
         let address = peer.map(|peer| client::address(peer.0.ip(), &head.headers, &self.config.trusted_proxies));
         let service_token = forward::service_token(&self.config.service_keys, &*self.config.clock);
         let metadata = forward::metadata(&head.headers, request_id, address, &service_token);
-        let answer = forward::unary(&self.upstreams, &route.rpc, message, metadata, deadline).await?;
-        answer::of(route, &answer)
+        let answer = forward::unary(&self.upstreams, &route.rpc, message, metadata, deadline)
+            .await
+            .map_err(|problem| condition.explain(problem))?;
+        let response = answer::of(route, &answer)?;
+        Ok(conditions::not_modified(&head.headers, &head.method, response))
     }
 }
 

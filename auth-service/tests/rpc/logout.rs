@@ -56,9 +56,6 @@ async fn a_token_that_is_not_ours_has_nothing_to_end() {
     let tokens = world.register(EMAIL).await.tokens.unwrap();
     logout(&world, "rubbish").await.unwrap();
     logout(&world, &format!("{}x", tokens.refresh_token)).await.unwrap();
+    logout(&world, "").await.unwrap();
     world.refresh(&tokens.refresh_token).await.unwrap();
-    assert_eq!(
-        assert_refused(logout(&world, "").await, Code::InvalidArgument, "FIELD_INVALID"),
-        ["refresh_token"]
-    );
 }

@@ -57,6 +57,11 @@ async fn every_bad_field_is_named_at_once_and_nothing_is_stored() {
         assert_refused(answer, Code::InvalidArgument, "FIELD_INVALID"),
         ["display_name"]
     );
+    let answer = register(&world, EMAIL, "correct horse \0 battery staple", "").await;
+    assert_eq!(
+        assert_refused(answer, Code::InvalidArgument, "FIELD_INVALID"),
+        ["password"]
+    );
     assert_refused(
         world.login(EMAIL, PASSWORD).await,
         Code::Unauthenticated,

@@ -67,7 +67,8 @@ fn in_contract_form(status: &Status) -> WireError {
     match status.code() {
         Code::OutOfRange => WireError::new(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", message),
         Code::Internal => WireError::new(Code::InvalidArgument, "MESSAGE_MALFORMED", message),
-        Code::Unimplemented => WireError::new(Code::Unimplemented, "METHOD_UNKNOWN", message),
+        // An unknown method is answered before it comes here.
+        Code::Unimplemented => WireError::new(Code::Unimplemented, "ENCODING_UNSUPPORTED", message),
         Code::NotFound => WireError::new(Code::NotFound, "SERVICE_UNKNOWN", message),
         Code::Cancelled => WireError::new(Code::Cancelled, "CANCELLED", message),
         code => WireError::new(code, "TRANSPORT_ERROR", message),

@@ -113,6 +113,40 @@ fn lost_keys_are_named_and_nothing_is_overwritten() {
 }
 
 #[test]
+fn a_lost_master_key_is_named_and_not_replaced() {
+    let workspace = Workspace::new();
+    Process::start(workspace.path()).kill();
+    let key = workspace.path().join("master.key");
+    let kept = fs::read(&key).unwrap();
+    fs::remove_file(&key).unwrap();
+    let refused = run(&mut command(workspace.path()));
+    assert_eq!(refused.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(told.contains("master.key is missing"), "{told}");
+    assert!(!key.exists());
+    fs::write(&key, kept).unwrap();
+    Process::start(workspace.path()).kill();
+}
+
+/// Whoever comes first makes the keys; the others take them, and every start after that works.
+#[test]
+fn processes_that_start_at_once_share_the_first_keys() {
+    let workspace = Workspace::new();
+    let data = workspace.path().join("data");
+    let starts: Vec<_> = (0..4)
+        .map(|_| {
+            let data = data.clone();
+            std::thread::spawn(move || Process::start(&data))
+        })
+        .collect();
+    let processes: Vec<_> = starts.into_iter().map(|start| start.join().unwrap()).collect();
+    for process in processes {
+        process.kill();
+    }
+    Process::start(&data).kill();
+}
+
+#[test]
 fn help_documents_every_command_and_the_version_is_told() {
     let binary = || Command::new(env!("CARGO_BIN_EXE_holdfast"));
     let help = run(binary().arg("--help"));

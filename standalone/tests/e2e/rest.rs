@@ -62,6 +62,58 @@ async fn a_task_lives_from_creation_to_deletion() {
     world.end().await;
 }
 
+/// RFC 9110, section 13: what the client has not seen it does not overwrite, and what it has is not sent again.
+#[tokio::test]
+async fn conditions_in_headers_are_kept() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let authorization = ada.authorization();
+    let send = async |method: Method, path: &str, condition: (&str, &str), body: Option<&serde_json::Value>| {
+        world
+            .send(method, path, &[("authorization", &authorization), condition], body)
+            .await
+    };
+    let created = ada
+        .send(&world, Method::POST, "/v1/tasks", Some(&json!({"title": "x"})))
+        .await;
+    let path = format!("/v1/tasks/{}", created.json["id"].as_str().unwrap());
+    let stale = created.header("etag").to_owned();
+    assert_eq!(stale, format!("\"{}\"", created.json["etag"].as_str().unwrap()));
+    let change = json!({"title": "y"});
+    let changed = send(Method::PATCH, &path, ("if-match", &stale), Some(&change)).await;
+    assert_eq!((changed.status.as_u16(), &changed.json["title"]), (200, &json!("y")));
+    let current = changed.header("etag").to_owned();
+
+    let other = json!({"title": "z"});
+    let refused = send(Method::PATCH, &path, ("if-match", &stale), Some(&other)).await;
+    refused.assert_problem(412, "ETAG_MISMATCH");
+    let complete = format!("{path}:complete");
+    send(Method::POST, &complete, ("if-match", &stale), None)
+        .await
+        .assert_problem(412, "ETAG_MISMATCH");
+    send(Method::DELETE, &path, ("if-match", &stale), None)
+        .await
+        .assert_problem(412, "ETAG_MISMATCH");
+    let elsewhere = send(Method::POST, "/v1/tasks", ("if-match", &stale), Some(&other)).await;
+    assert_eq!(elsewhere.assert_problem(400, "FIELD_INVALID"), ["If-Match"]);
+    let contradiction = json!({"title": "z", "etag": "7"});
+    let refused = send(Method::PATCH, &path, ("if-match", &current), Some(&contradiction)).await;
+    assert_eq!(refused.assert_problem(400, "FIELD_INVALID"), ["task.etag"]);
+
+    for tag in [current.clone(), format!("W/{current}"), "*".to_owned()] {
+        let known = send(Method::GET, &path, ("if-none-match", &tag), None).await;
+        assert_eq!((known.status.as_u16(), known.bytes.len()), (304, 0), "{tag}");
+        assert_eq!(known.header("etag"), current);
+    }
+    let news = send(Method::GET, &path, ("if-none-match", &stale), None).await;
+    assert_eq!((news.status.as_u16(), &news.json["title"]), (200, &json!("y")));
+    assert_eq!(
+        send(Method::DELETE, &path, ("if-match", &current), None).await.status,
+        200
+    );
+    world.end().await;
+}
+
 #[tokio::test]
 async fn lists_are_filtered_and_paged_by_the_query() {
     let world = World::new().await;
