@@ -88,7 +88,11 @@ pub fn run<E: std::fmt::Display>(
         }
         telemetry::start(&settings);
         warn_of_unknown_variables();
-        let missing = missing(program, &settings);
+        // A migration seals and signs nothing.
+        let missing = match action {
+            Action::Migrate => Vec::new(),
+            _ => missing(program, &settings),
+        };
         if !missing.is_empty() {
             return refuse(program, &missing);
         }

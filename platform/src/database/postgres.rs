@@ -59,7 +59,9 @@ impl Engine for Postgres {
     }
 
     async fn migrate(url: &DatabaseUrl, schema: &Schema) -> Result<(), StoreError> {
-        let mut connection = options(url)?.connect().await?;
+        // A step may take as long as the table is large.
+        let options = options(url)?.options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+        let mut connection = options.connect().await?;
         // sqlx holds an advisory lock meanwhile, so that of many at once each step is taken by one.
         migrator(schema.postgres)
             .run_direct(None, &mut connection, false)

@@ -1,0 +1,595 @@
+//! The Dockerfile, docker-compose.yml and what they need say of the binaries, their settings and their rights what is so.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use platform::{
+    configuration::{Arguments, DatabaseUrl, PostgresUrl, Program, Settings, command},
+    testing::Workspace,
+};
+use proto::{
+    auth::v1::{RegisterRequest, auth_service_client::AuthServiceClient},
+    task::v1::{CreateTaskRequest, Task, task_service_client::TaskServiceClient},
+};
+use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
+use serde_json::{Map, Value};
+use sqlx::{Connection as _, PgConnection};
+use standalone::{ADMIN_LISTEN, Holdfast, Listeners};
+use tokio_util::sync::CancellationToken;
+
+use crate::process;
+
+const PROGRAM: Program = Program {
+    name: "holdfast",
+    about: "",
+    needs: &[],
+    admin_listen: ADMIN_LISTEN,
+};
+
+/// The contract's services: where each serves, and which of the secrets it cannot do without.
+const SERVICES: [(&str, &str, u16, &[&str]); 3] = [
+    (
+        "auth-service",
+        "HOLDFAST_AUTH_LISTEN",
+        50051,
+        &[
+            "HOLDFAST_AUTH_DATABASE_URL",
+            "HOLDFAST_MASTER_KEY",
+            "HOLDFAST_SERVICE_KEY",
+        ],
+    ),
+    (
+        "task-service",
+        "HOLDFAST_TASK_LISTEN",
+        50052,
+        &["HOLDFAST_TASK_DATABASE_URL", "HOLDFAST_SERVICE_KEY"],
+    ),
+    ("gateway", "HOLDFAST_GATEWAY_LISTEN", 8080, &["HOLDFAST_SERVICE_KEY"]),
+];
+
+/// Settings that say where a process is and what it keeps there. The others are for people to choose.
+const OF_THE_DEPLOYMENT: [&str; 7] = ["_LISTEN", "_ADDR", "_URL", "_KEY", "_FILE", "_DIR", "_POOLER"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The compose file as Compose reads it: aliases and merges resolved.
+fn compose() -> Value {
+    let text = text("docker-compose.yml");
+    json(&Yaml::load_from_str(&text).unwrap()[0])
+}
+
+fn json(yaml: &Yaml) -> Value {
+    match yaml {
+        Yaml::Value(Scalar::Null) => Value::Null,
+        Yaml::Value(Scalar::Boolean(value)) => Value::Bool(*value),
+        Yaml::Value(Scalar::Integer(value)) => Value::from(*value),
+        Yaml::Value(Scalar::String(value)) => Value::from(&**value),
+        Yaml::Sequence(items) => items.iter().map(json).collect(),
+        Yaml::Mapping(entries) => {
+            let mut own = Map::new();
+            let mut merged = Map::new();
+            for (key, value) in entries {
+                match (key.as_str().unwrap(), json(value)) {
+                    ("<<", Value::Object(fields)) => merged = fields,
+                    (key, value) => drop(own.insert(key.to_owned(), value)),
+                }
+            }
+            merged.extend(own);
+            Value::Object(merged)
+        }
+        other => panic!("not used in a compose file: {other:?}"),
+    }
+}
+
+fn entries(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.as_str(), value))
+}
+
+fn strings(value: &Value) -> Vec<&str> {
+    let items = value.as_array().into_iter().flatten();
+    items.map(|item| item.as_str().unwrap()).collect()
+}
+
+/// A variable's value where nothing is set: `${NAME:-default}` is the default.
+fn unset(value: &str) -> String {
+    let Some((before, rest)) = value.split_once("${") else {
+        return value.to_owned();
+    };
+    let (variable, after) = rest.split_once('}').unwrap();
+    let (_, default) = variable.split_once(":-").unwrap_or((variable, ""));
+    format!("{before}{default}{after}")
+}
+
+/// The services that run a binary of ours.
+fn ours(compose: &Value) -> Vec<(&str, &Value)> {
+    let ours: Vec<_> = entries(&compose["services"])
+        .filter(|(name, _)| *name != "postgres")
+        .collect();
+    assert_eq!(ours.len(), 5, "three services, two migrations");
+    ours
+}
+
+fn environment(service: &Value) -> impl Iterator<Item = (&str, &str)> {
+    entries(&service["environment"])
+        .map(|(name, value)| (name, value.as_str().unwrap_or_else(|| panic!("{name} is not quoted"))))
+}
+
+fn settings() -> BTreeSet<String> {
+    let command = command(&PROGRAM);
+    let names = command
+        .get_arguments()
+        .filter_map(|argument| argument.get_env()?.to_str());
+    names.map(str::to_owned).collect()
+}
+
+/// The binaries of the workspace.
+fn binaries() -> BTreeSet<String> {
+    let members = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
+    let with_main = members.filter(|member| member.join("src/main.rs").exists());
+    let binary = |member: PathBuf| {
+        let manifest = fs::read_to_string(member.join("Cargo.toml")).unwrap();
+        let section = manifest.split_once("[[bin]]").unwrap_or(("", &manifest)).1;
+        let name = section.lines().find_map(|line| line.strip_prefix("name = "));
+        name.unwrap().trim_matches('"').to_owned()
+    };
+    with_main.map(binary).collect()
+}
+
+#[test]
+fn every_variable_is_a_setting_and_every_choice_is_passed_on() {
+    let compose = compose();
+    let settings = settings();
+    for (service, definition) in ours(&compose) {
+        for (name, value) in environment(definition) {
+            assert!(settings.contains(name), "{service}: {name} is not a setting");
+            if value.contains('$') {
+                assert_eq!(value, format!("${{{name}:-}}"), "{service}: {name} passes on another");
+            }
+        }
+        for name in &settings {
+            let choice = !OF_THE_DEPLOYMENT.iter().any(|ending| name.ends_with(ending));
+            assert!(
+                !choice || definition["environment"].get(name).is_some(),
+                "{service}: {name} is not passed on"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_command_is_one_of_the_binaries() {
+    let compose = compose();
+    let command = command(&PROGRAM);
+    let binaries = binaries();
+    for (name, service) in ours(&compose) {
+        let [binary, action] = strings(&service["command"])[..] else {
+            panic!("{name}: a binary and what it does");
+        };
+        assert!(binaries.contains(binary), "{name}: there is no {binary}");
+        assert!(
+            command.find_subcommand(action).is_some(),
+            "{name}: {binary} has no {action}"
+        );
+        if let Some(database) = name.strip_suffix("-migrate") {
+            assert_eq!((binary, action), (&*format!("{database}-service"), "migrate"), "{name}");
+            assert_eq!(service["restart"], "no", "{name}");
+        } else {
+            assert_eq!((binary, action), (name, "serve"));
+            assert_eq!(
+                strings(&service["healthcheck"]["test"]),
+                ["CMD", binary, "healthcheck"],
+                "{name}"
+            );
+            assert_eq!(service["restart"], "unless-stopped", "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_address_is_the_contracts_and_only_the_gateway_is_published() {
+    let compose = compose();
+    for (name, service) in entries(&compose["services"]) {
+        let ports: Vec<_> = strings(&service["ports"]).into_iter().map(unset).collect();
+        if name == "gateway" {
+            assert_eq!(ports, ["127.0.0.1:8080:8080"]);
+            assert!(strings(&service["networks"]).contains(&"outside"));
+        } else {
+            assert!(ports.is_empty(), "{name} is published: {ports:?}");
+            assert!(
+                !strings(&service["networks"]).is_empty(),
+                "{name} is in the default network"
+            );
+            for network in strings(&service["networks"]) {
+                assert_eq!(
+                    compose["networks"][network]["internal"], true,
+                    "{name}: {network} leads outside"
+                );
+            }
+        }
+        assert!(service.get("network_mode").is_none(), "{name}");
+        // Where it is by default, loopback, nothing but its own health check gets at it.
+        assert!(service["environment"].get("HOLDFAST_ADMIN_LISTEN").is_none(), "{name}");
+    }
+    for (name, service) in ours(&compose) {
+        for (variable, value) in environment(service) {
+            if variable.ends_with("_LISTEN") {
+                let (_, _, port, _) = SERVICES
+                    .iter()
+                    .find(|(owner, listen, ..)| (*owner, *listen) == (name, variable))
+                    .unwrap_or_else(|| panic!("{name} has no use for {variable}"));
+                assert_eq!(value, format!("0.0.0.0:{port}"), "{name}");
+            }
+            if variable.ends_with("_ADDR") {
+                let (host, ..) = SERVICES
+                    .iter()
+                    .find(|(_, listen, ..)| listen.trim_end_matches("_LISTEN") == variable.trim_end_matches("_ADDR"))
+                    .unwrap();
+                let listen = compose["services"][host]["environment"][variable.replace("_ADDR", "_LISTEN")].clone();
+                let port = listen.as_str().unwrap().rsplit_once(':').unwrap().1;
+                assert_eq!(value, format!("http://{host}:{port}"), "{name}");
+                let meet = |network| strings(&service["networks"]).contains(network);
+                assert!(
+                    strings(&compose["services"][host]["networks"]).iter().any(meet),
+                    "{name}"
+                );
+            }
+        }
+    }
+    let given = |service: &str, variable: &str| compose["services"][service]["environment"].get(variable).is_some();
+    for (name, listen, ..) in SERVICES {
+        assert!(given(name, listen), "{name} can be reached by itself only");
+    }
+    assert!(given("task-service", "HOLDFAST_AUTH_ADDR"));
+    assert!(given("gateway", "HOLDFAST_AUTH_ADDR") && given("gateway", "HOLDFAST_TASK_ADDR"));
+}
+
+#[test]
+fn every_container_may_do_as_little_as_it_can() {
+    let compose = compose();
+    for (name, service) in entries(&compose["services"]) {
+        assert_eq!(service["read_only"], true, "{name}");
+        assert_eq!(strings(&service["cap_drop"]), ["ALL"], "{name}");
+        assert_eq!(strings(&service["security_opt"]), ["no-new-privileges:true"], "{name}");
+        assert!(
+            service.get("cap_add").is_none() && service.get("privileged").is_none(),
+            "{name}"
+        );
+        let user = service["user"].as_str().unwrap_or_default();
+        assert_eq!(
+            user,
+            if name == "postgres" { "postgres" } else { "10001:10001" },
+            "{name}"
+        );
+        assert!(name == "postgres" || service.get("volumes").is_none(), "{name}");
+    }
+}
+
+#[test]
+fn everything_waits_for_what_it_needs() {
+    let compose = compose();
+    let waits = |service: &str| -> Vec<(String, String)> {
+        let depends_on = entries(&compose["services"][service]["depends_on"]);
+        depends_on
+            .map(|(on, how)| (on.to_owned(), how["condition"].as_str().unwrap().to_owned()))
+            .collect()
+    };
+    let (healthy, completed) = ("service_healthy", "service_completed_successfully");
+    for (service, needed) in [
+        ("auth-migrate", vec![("postgres", healthy)]),
+        ("task-migrate", vec![("postgres", healthy)]),
+        ("auth-service", vec![("auth-migrate", completed)]),
+        ("task-service", vec![("task-migrate", completed)]),
+        ("gateway", vec![("auth-service", healthy), ("task-service", healthy)]),
+    ] {
+        let needed: Vec<_> = needed
+            .into_iter()
+            .map(|(on, how)| (on.to_owned(), how.to_owned()))
+            .collect();
+        assert_eq!(waits(service), needed, "{service}");
+    }
+    let built = ours(&compose)
+        .into_iter()
+        .filter(|(_, service)| service.get("build").is_some());
+    assert_eq!(built.count(), 1, "builds of one image get in each other's way");
+}
+
+/// Makes the secrets, and returns where they are.
+fn make_secrets(workspace: &Workspace) -> PathBuf {
+    let directory = workspace.path().join("secrets");
+    let made = process::run(Command::new(root().join("scripts/compose-secrets")).arg(&directory));
+    assert!(made.status.success(), "{made:?}");
+    directory
+}
+
+#[test]
+fn secrets_come_from_files_and_are_made_once() {
+    let workspace = Workspace::new();
+    let directory = make_secrets(&workspace);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&directory), 0o700, "the directory is what closes");
+    let files = || -> BTreeSet<(String, String)> {
+        let files = fs::read_dir(&directory).unwrap().map(|file| file.unwrap().path());
+        files
+            .map(|file| {
+                let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+                (name, fs::read_to_string(file).unwrap())
+            })
+            .collect()
+    };
+    let first = files();
+    make_secrets(&workspace);
+    assert_eq!(files(), first, "the second time changes nothing");
+    assert!(
+        first.contains(&(".gitignore".to_owned(), "*\n".to_owned())),
+        "git ignores them"
+    );
+
+    let compose = compose();
+    let defined: BTreeSet<_> = entries(&compose["secrets"]).map(|(name, _)| name).collect();
+    let names: BTreeSet<_> = first
+        .iter()
+        .map(|(name, _)| &**name)
+        .filter(|name| *name != ".gitignore")
+        .collect();
+    assert_eq!(names, defined);
+    for (name, secret) in entries(&compose["secrets"]) {
+        assert_eq!(secret["file"], format!("./deploy/compose/secrets/{name}"));
+        // Whoever runs in the container is not the owner of the file outside.
+        assert_eq!(mode(&directory.join(name)), 0o444, "{name}");
+    }
+
+    for (name, service) in entries(&compose["services"]) {
+        let given: BTreeSet<_> = strings(&service["secrets"]).into_iter().collect();
+        let used: BTreeSet<_> = environment(service)
+            .filter_map(|(variable, value)| {
+                if let Some(file) = value.strip_prefix("/run/secrets/") {
+                    assert!(variable.ends_with("_FILE"), "{name}: {variable} is no file");
+                    return Some(file);
+                }
+                let secret = ["_KEY", "_URL", "PASSWORD"].iter().any(|end| variable.ends_with(end));
+                assert!(!secret, "{name}: {variable} stands in the compose file");
+                None
+            })
+            .collect();
+        if name == "postgres" {
+            assert!(given.is_superset(&used));
+        } else {
+            assert_eq!(given, used, "{name}");
+        }
+    }
+    for (name, _, _, needs) in SERVICES {
+        let given: BTreeSet<_> = environment(&compose["services"][name])
+            .filter_map(|(variable, value)| Some((variable.strip_suffix("_FILE")?.to_owned(), value.to_owned())))
+            .collect();
+        let wanted: BTreeSet<_> = needs
+            .iter()
+            .map(|need| {
+                let secret = need.trim_start_matches("HOLDFAST_").to_lowercase();
+                ((*need).to_owned(), format!("/run/secrets/{secret}"))
+            })
+            .collect();
+        assert_eq!(given, wanted, "{name}");
+    }
+    for database in ["auth", "task"] {
+        let job = &compose["services"][format!("{database}-migrate")]["environment"];
+        let owner = format!("/run/secrets/{database}_owner_database_url");
+        let variable = format!("HOLDFAST_{}_DATABASE_URL_FILE", database.to_uppercase());
+        assert_eq!(job[variable], owner, "the owner migrates");
+    }
+}
+
+#[test]
+fn every_value_is_one_that_the_binaries_take() {
+    let workspace = Workspace::new();
+    let secrets = make_secrets(&workspace);
+    for (name, service) in ours(&compose()) {
+        let mut healthcheck = process::command(workspace.path());
+        for (variable, value) in environment(service) {
+            let value = unset(value).replace("/run/secrets", secrets.to_str().unwrap());
+            healthcheck.env(variable, value);
+        }
+        // Nobody is there, but what it was told is checked first.
+        let asked = process::run(
+            healthcheck
+                .env("HOLDFAST_ADMIN_LISTEN", "127.0.0.1:1")
+                .arg("healthcheck"),
+        );
+        let told = String::from_utf8_lossy(&asked.stderr);
+        assert_eq!(asked.status.code(), Some(1), "{name}: {told}");
+        assert!(told.contains("no answer at 127.0.0.1:1"), "{name}: {told}");
+    }
+}
+
+#[test]
+fn the_image_has_every_binary_and_is_built_from_every_crate() {
+    let dockerfile = text("Dockerfile").replace("\\\n", " ");
+    let instructions: Vec<(&str, &str)> = dockerfile.lines().filter_map(|line| line.split_once(' ')).collect();
+    let all = |name: &'static str| {
+        let of_name = instructions.iter().filter(move |(instruction, _)| *instruction == name);
+        of_name.map(|(_, arguments)| arguments.trim())
+    };
+
+    let workspace = text("Cargo.toml");
+    let value = |key: &str| workspace.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+    let rust = format!("rust:{}-slim", value("rust-version = ").trim_matches('"'));
+    let stages: Vec<_> = all("FROM").collect();
+    for stage in &stages[..stages.len() - 1] {
+        assert!(stage.starts_with(&rust) || *stage == "sources AS manifests", "{stage}");
+    }
+    assert!(stages.last().unwrap().starts_with("debian:"), "{stages:?}");
+
+    let copied = all("COPY").next_back().unwrap().split_whitespace();
+    let copied: BTreeSet<_> = copied
+        .filter_map(|path| path.strip_prefix("/build/target/release/").map(str::to_owned))
+        .collect();
+    assert_eq!(copied, binaries());
+
+    let kept = text(".dockerignore");
+    for member in value("members = ").trim_matches(['[', ']']).split(", ") {
+        let member = member.trim_matches('"');
+        assert!(
+            kept.lines().any(|line| line.strip_prefix('!') == Some(member)),
+            "{member} is not built"
+        );
+    }
+    assert_eq!(kept.lines().find(|line| !line.starts_with('#')), Some("*"));
+
+    let settings = settings();
+    let variables = all("ENV").flat_map(str::split_whitespace);
+    for variable in variables {
+        let (name, _) = variable.split_once('=').unwrap();
+        assert!(settings.contains(name), "{name} is not a setting");
+    }
+    assert_eq!(all("USER").collect::<Vec<_>>(), ["10001:10001"]);
+    assert_eq!(all("CMD").collect::<Vec<_>>(), [r#"["holdfast", "serve"]"#]);
+    let healthcheck = all("HEALTHCHECK").next().unwrap();
+    assert!(
+        healthcheck.ends_with(r#"CMD ["holdfast", "healthcheck"]"#),
+        "{healthcheck}"
+    );
+}
+
+/// An address out of the secrets, at the server of the tests.
+fn at_the_tests_server(secrets: &Path, name: &str) -> String {
+    let address = fs::read_to_string(secrets.join(name)).unwrap();
+    let directory = std::env::var("TEST_POSTGRES_DIRECTORY").unwrap();
+    format!(
+        "{}?host={directory}",
+        address.trim().replace("@postgres:5432", "@localhost")
+    )
+}
+
+fn database_url(address: &str) -> DatabaseUrl {
+    DatabaseUrl::Postgres(PostgresUrl::parse(address).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_roles_have_the_rights_they_need_and_no_others() {
+    let workspace = Workspace::new();
+    let secrets = make_secrets(&workspace);
+    let made = process::run(
+        Command::new(root().join("deploy/compose/init-databases.sh"))
+            .env("SECRETS", &secrets)
+            .env("POSTGRES_USER", "postgres")
+            .env("PGHOST", std::env::var("TEST_POSTGRES_DIRECTORY").unwrap()),
+    );
+    assert!(made.status.success(), "{made:?}");
+
+    let address = |name: &str| at_the_tests_server(&secrets, name);
+    for _ in 0..2 {
+        auth_service::migrate(&database_url(&address("auth_owner_database_url")))
+            .await
+            .unwrap();
+        task_service::migrate(&database_url(&address("task_owner_database_url")))
+            .await
+            .unwrap();
+    }
+
+    let any_port = || "127.0.0.1:0".to_owned();
+    let settings = Settings::check(&Arguments {
+        data_dir: workspace.path().display().to_string(),
+        auth_listen: any_port(),
+        task_listen: any_port(),
+        gateway_listen: any_port(),
+        admin_listen: Some(any_port()),
+        auth_database_url: Some(address("auth_database_url")),
+        task_database_url: Some(address("task_database_url")),
+        master_key_file: Some(secrets.join("master_key").display().to_string()),
+        service_key_file: Some(secrets.join("service_key").display().to_string()),
+        ..Arguments::defaults()
+    })
+    .unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    let shutdown = CancellationToken::new();
+    let listeners = Listeners::bind(&settings).await.unwrap();
+    let holdfast = Holdfast::start(listeners, &settings, shutdown.clone()).unwrap();
+    assert!(holdfast.ready().await, "{:?}", holdfast.ended().await);
+    work(&holdfast).await;
+
+    for (service, table, other) in [("auth", "accounts", "task"), ("task", "tasks", "auth")] {
+        let own = address(&format!("{service}_database_url"));
+        let mut connection = PgConnection::connect(&own).await.unwrap();
+        for statement in [
+            format!("TRUNCATE {table} CASCADE"),
+            format!("DROP TABLE {table}"),
+            format!("ALTER TABLE {table} ADD COLUMN more TEXT"),
+            format!(
+                "CREATE TRIGGER more AFTER INSERT ON {table} EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+            ),
+            "CREATE TABLE more (id BIGINT)".to_owned(),
+            "CREATE TEMPORARY TABLE more (id BIGINT)".to_owned(),
+            "CREATE SCHEMA more".to_owned(),
+            "CREATE ROLE more".to_owned(),
+            "UPDATE _sqlx_migrations SET version = version + 1".to_owned(),
+            format!("SET ROLE holdfast_{service}_owner"),
+        ] {
+            let done = sqlx::raw_sql(sqlx::AssertSqlSafe(statement.clone())).execute(&mut connection);
+            assert_refused(done.await.map(drop), &statement);
+        }
+        connection.close().await.unwrap();
+        for foreign in [
+            format!("holdfast_{other}"),
+            "postgres".to_owned(),
+            "template1".to_owned(),
+        ] {
+            let foreign = own.replace(
+                &format!("@localhost/holdfast_{service}"),
+                &format!("@localhost/{foreign}"),
+            );
+            let connected = PgConnection::connect(&foreign).await;
+            assert_refused(connected.map(drop), "a connection to another database");
+        }
+    }
+    shutdown.cancel();
+    holdfast.ended().await.unwrap();
+}
+
+/// Somebody registers and has a task.
+async fn work(holdfast: &Holdfast) {
+    let channel =
+        |address: std::net::SocketAddr| platform::channel::connect(&[format!("http://{address}").parse().unwrap()]);
+    let registration = RegisterRequest {
+        email: "ada@example.com".to_owned(),
+        password: "correct horse battery staple".to_owned(),
+        ..RegisterRequest::default()
+    };
+    let mut auth = AuthServiceClient::new(channel(holdfast.addresses().auth));
+    let registered = auth.register(registration).await.unwrap().into_inner();
+    let tokens = registered.tokens.unwrap();
+    let task = Task {
+        title: "Buy milk".to_owned(),
+        ..Task::default()
+    };
+    let mut create = tonic::Request::new(CreateTaskRequest {
+        task: Some(task),
+        ..CreateTaskRequest::default()
+    });
+    let authorization = format!("Bearer {}", tokens.access_token).parse().unwrap();
+    create.metadata_mut().insert("authorization", authorization);
+    let mut tasks = TaskServiceClient::new(channel(holdfast.addresses().task));
+    let created = tasks.create_task(create).await.unwrap().into_inner();
+    assert_eq!(created.title, "Buy milk");
+}
+
+/// PostgreSQL's code for a right that is missing.
+fn assert_refused(done: Result<(), sqlx::Error>, what: &str) {
+    let error = done.err().unwrap_or_else(|| panic!("the service may do this: {what}"));
+    let code = error
+        .as_database_error()
+        .and_then(|error| error.code().map(std::borrow::Cow::into_owned));
+    assert_eq!(code.as_deref(), Some("42501"), "{what}: {error}");
+}

@@ -1,0 +1,63 @@
+//! The statements that are really run, as the trace target `holdfast::sql` tells them.
+
+use std::sync::{Arc, Mutex};
+
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+    subscriber::DefaultGuard,
+};
+use tracing_subscriber::{
+    Layer,
+    layer::{Context, SubscriberExt as _},
+};
+
+/// Records the statements of this thread until it is dropped.
+pub(crate) struct Recorder {
+    statements: Arc<Mutex<Vec<String>>>,
+    _guard: DefaultGuard,
+}
+
+impl Recorder {
+    pub(crate) fn start() -> Self {
+        let statements = Arc::<Mutex<Vec<String>>>::default();
+        let subscriber = tracing_subscriber::registry().with(Statements(statements.clone()));
+        Self {
+            statements,
+            _guard: tracing::subscriber::set_default(subscriber),
+        }
+    }
+
+    /// Each statement once, in the order of their first run.
+    pub(crate) fn statements(self) -> Vec<String> {
+        let mut once = Vec::new();
+        for sql in self.statements.lock().expect("nothing panicked").drain(..) {
+            if !once.contains(&sql) {
+                once.push(sql);
+            }
+        }
+        once
+    }
+}
+
+struct Statements(Arc<Mutex<Vec<String>>>);
+
+impl<S: Subscriber> Layer<S> for Statements {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() == "holdfast::sql" {
+            event.record(&mut SqlOf(&self.0));
+        }
+    }
+}
+
+struct SqlOf<'a>(&'a Mutex<Vec<String>>);
+
+impl Visit for SqlOf<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "sql" {
+            self.0.lock().expect("nothing panicked").push(value.to_owned());
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
+}
