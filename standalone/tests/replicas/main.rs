@@ -1,0 +1,11 @@
+//! Three auth-services and three task-services over one PostgreSQL database each: whichever answers, the answer is
+//! the same.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
+
+mod loss;
+mod outage;
+mod proxy;
+mod sessions;
+mod tasks;
+mod world;
