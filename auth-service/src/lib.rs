@@ -19,8 +19,8 @@ use std::sync::Arc;
 
 use platform::{
     access::AccessTable,
-    configuration::{DatabaseUrl, Mistake},
-    database::{Database, Engine, StoreError},
+    configuration::{DatabaseUrl, Mistake, Settings},
+    database::{DataError, Database, Engine, ServiceDatabase, StoreError},
     serving::{MAX_MESSAGE_BYTES, Protocol, add_reflection, grpc_service, health_service, serve as serve_connections},
     verification::{Authentication, AuthenticationLayer, KeyRing, Verifier},
 };
@@ -52,6 +52,9 @@ pub enum StartError {
     /// The database cannot be opened or brought up to date.
     #[error("the accounts database cannot be opened: {0}")]
     Database(#[from] StoreError),
+    /// A whole database cannot be copied.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// The keys cannot be opened or made.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -65,6 +68,15 @@ pub async fn serve(listener: TcpListener, config: Config, shutdown: Cancellation
     match config.database {
         DatabaseUrl::Sqlite(_) => serve_on::<sqlx::Sqlite>(listener, config, shutdown).await,
         DatabaseUrl::Postgres(_) => serve_on::<sqlx::Postgres>(listener, config, shutdown).await,
+    }
+}
+
+/// The database of this service, as the settings have it.
+pub fn database(settings: &Settings) -> ServiceDatabase {
+    ServiceDatabase {
+        name: "auth",
+        schema: &store::SCHEMA,
+        url: settings.auth_database_url.clone(),
     }
 }
 

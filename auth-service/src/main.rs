@@ -5,30 +5,43 @@ use std::{
     process::ExitCode,
 };
 
-use auth_service::{Config, migrate, serve};
+use auth_service::{Config, StartError, database, migrate, serve};
 use platform::{
-    configuration::{Need, Program, ServiceProgram, run_service},
+    configuration::{DataCommand, Need, Program, Running, Service, Settings, run_service},
     serving::Protocol,
 };
 
-const SERVICE: ServiceProgram = ServiceProgram {
-    program: Program {
+fn main() -> ExitCode {
+    run_service::<AuthService>()
+}
+
+struct AuthService;
+
+impl Service for AuthService {
+    const PROGRAM: Program = Program {
         name: "auth-service",
         about: "Holdfast's accounts: registers people, signs them in, keeps their sessions",
         needs: &[Need::MasterKey, Need::ServiceKey],
         admin_listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50061),
-    },
-    listen: |settings| settings.auth_listen,
-    protocol: Protocol::Http2,
-};
+    };
+    const PROTOCOL: Protocol = Protocol::Http2;
+    type Error = StartError;
+    type Command = DataCommand;
 
-fn main() -> ExitCode {
-    run_service(
-        &SERVICE,
-        async |running| {
-            let config = Config::from_settings(&running.settings, running.readiness)?;
-            serve(running.listener, config, running.shutdown).await
-        },
-        async |settings| migrate(&settings.auth_database_url).await,
-    )
+    fn listen(settings: &Settings) -> SocketAddr {
+        settings.auth_listen
+    }
+
+    async fn serve(running: Running) -> Result<(), StartError> {
+        let config = Config::from_settings(&running.settings, running.readiness)?;
+        serve(running.listener, config, running.shutdown).await
+    }
+
+    async fn migrate(settings: Settings) -> Result<(), StartError> {
+        migrate(&settings.auth_database_url).await
+    }
+
+    async fn command(command: DataCommand, settings: Settings) -> Result<(), StartError> {
+        Ok(command.run(&[database(&settings)]).await?)
+    }
 }

@@ -7,29 +7,42 @@ use std::{
 
 use gateway::{Config, StartError, serve};
 use platform::{
-    configuration::{Need, Program, ServiceProgram, run_service},
+    configuration::{Need, NoCommands, Program, Running, Service, Settings, run_service},
     serving::Protocol,
 };
 
-const SERVICE: ServiceProgram = ServiceProgram {
-    program: Program {
+fn main() -> ExitCode {
+    run_service::<Gateway>()
+}
+
+struct Gateway;
+
+impl Service for Gateway {
+    const PROGRAM: Program = Program {
         name: "gateway",
         about: "Holdfast's HTTP gateway: browser HTTP and JSON to gRPC",
         needs: &[Need::ServiceKey],
         admin_listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081),
-    },
-    listen: |settings| settings.gateway_listen,
-    protocol: Protocol::Any,
-};
+    };
+    const PROTOCOL: Protocol = Protocol::Any;
+    type Error = StartError;
+    type Command = NoCommands;
 
-fn main() -> ExitCode {
-    run_service(
-        &SERVICE,
-        async |running| {
-            let config = Config::from_settings(&running.settings, running.readiness)?;
-            serve(running.listener, config, running.shutdown).await
-        },
-        // It keeps no data.
-        async |_| Ok::<(), StartError>(()),
-    )
+    fn listen(settings: &Settings) -> SocketAddr {
+        settings.gateway_listen
+    }
+
+    async fn serve(running: Running) -> Result<(), StartError> {
+        let config = Config::from_settings(&running.settings, running.readiness)?;
+        serve(running.listener, config, running.shutdown).await
+    }
+
+    /// It keeps no data.
+    async fn migrate(_: Settings) -> Result<(), StartError> {
+        Ok(())
+    }
+
+    async fn command(command: NoCommands, _: Settings) -> Result<(), StartError> {
+        match command {}
+    }
 }

@@ -27,6 +27,7 @@ const SCHEMA: Schema = Schema {
     migrate_command: "platform-test migrate",
     sqlite: MIGRATIONS,
     postgres: &[],
+    filled_by_migration: &[],
 };
 const MIGRATIONS: &[Migration] = &[Migration {
     version: 1,

@@ -34,6 +34,7 @@ const OLD: Schema = Schema {
     migrate_command: "platform-test migrate",
     sqlite: &[],
     postgres: &[FIRST],
+    filled_by_migration: &[],
 };
 const NEW: Schema = Schema {
     postgres: &[FIRST, SECOND],

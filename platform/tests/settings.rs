@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fs, net::SocketAddr, path::PathBuf, time::Durat
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use clap::Args as _;
 use platform::{
-    configuration::{self, Arguments, DatabasePooler, DatabaseUrl, LogFormat, Mistake, Program, Settings},
+    configuration::{self, Arguments, DatabasePooler, DatabaseUrl, LogFormat, Mistake, NoCommands, Program, Settings},
     testing::{ManualClock, Workspace},
 };
 
@@ -57,7 +57,6 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.password_min_length, 12);
     assert!(settings.allowed_origins.is_empty());
     assert!(settings.trusted_proxies.is_empty() && settings.throttle_exempt.is_empty());
-    assert_eq!(settings.database_pooler, DatabasePooler::None);
     assert!(settings.reflection);
     assert_eq!((settings.log.as_str(), settings.log_format), ("info", LogFormat::Text));
 }
@@ -92,6 +91,7 @@ fn every_mistake_is_told_at_once_by_name_and_without_the_value() {
         allowed_origins: bad(),
         trusted_proxies: bad(),
         throttle_exempt: bad(),
+        database_connections: bad(),
         database_pooler: bad(),
         reflection: bad(),
         log: "=====".to_owned(),
@@ -383,13 +383,24 @@ fn a_database_is_a_file_or_a_server() {
     for scheme in ["postgres", "postgresql"] {
         let url = format!("{scheme}://user:hunter2@host:5432/db?sslmode=verify-full");
         let settings = accepted(|arguments| arguments.auth_database_url = Some(url));
-        assert!(matches!(settings.auth_database_url, DatabaseUrl::Postgres(_)));
+        let DatabaseUrl::Postgres(url) = settings.auth_database_url else {
+            panic!("{scheme} is not of PostgreSQL")
+        };
+        assert_eq!((url.pooler, url.max_connections), (DatabasePooler::None, 16));
     }
-    let refused = mistake(|arguments| {
-        arguments.auth_database_url = Some("postgres://host/db".to_owned());
+    let settings = accepted(|arguments| {
+        arguments.task_database_url = Some("postgres://host/db".to_owned());
         arguments.database_pooler = "transaction".to_owned();
+        arguments.database_connections = "1000".to_owned();
     });
-    assert_eq!(refused.setting, "HOLDFAST_DATABASE_POOLER");
+    let DatabaseUrl::Postgres(url) = settings.task_database_url else {
+        panic!("it is not of PostgreSQL")
+    };
+    assert_eq!((url.pooler, url.max_connections), (DatabasePooler::Transaction, 1000));
+    for bad in ["", "1", "1001", "-2", "many"] {
+        let refused = mistake(|arguments| arguments.database_connections = bad.to_owned());
+        assert_eq!(refused.setting, "HOLDFAST_DATABASE_CONNECTIONS", "{bad}");
+    }
     for bad in [
         "auth.db",
         "sqlite:auth.db",
@@ -418,12 +429,8 @@ fn numbers_and_choices_are_exact() {
     let settings = accepted(|arguments| {
         arguments.log_format = "json".to_owned();
         arguments.log = "warn,platform=debug".to_owned();
-        arguments.database_pooler = "transaction".to_owned();
     });
-    assert_eq!(
-        (settings.log_format, settings.database_pooler),
-        (LogFormat::Json, DatabasePooler::Transaction)
-    );
+    assert_eq!(settings.log_format, LogFormat::Json);
 }
 
 /// `--help` of every binary documents every setting, and shows no secret that stands in the environment.
@@ -435,7 +442,7 @@ fn every_setting_is_documented() {
         needs: &[],
         admin_listen: address("127.0.0.1:8081"),
     };
-    let mut command = configuration::command(&program);
+    let mut command = configuration::command::<NoCommands>(&program);
     let help = command.render_long_help().to_string();
     for name in variables() {
         assert!(help.contains(&name), "{name}");

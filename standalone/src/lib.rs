@@ -15,6 +15,7 @@ use std::{
 use http::Uri;
 use platform::{
     configuration::{Mistake, Settings},
+    database::{DataError, ServiceDatabase},
     serving::{Readiness, serve_admin},
 };
 use tokio::{
@@ -78,6 +79,9 @@ pub enum StandaloneError {
     /// The gateway.
     #[error("gateway: {0}")]
     Gateway(#[from] gateway::StartError),
+    /// A whole database cannot be copied.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// A part of it panicked.
     #[error("a service ended unexpectedly: {0}")]
     Ended(#[from] tokio::task::JoinError),
@@ -198,6 +202,12 @@ fn settings_of_the_parts(settings: &Settings, addresses: Addresses) -> Result<Se
         service_keys: Some(secrets.service_keys),
         ..settings.clone()
     })
+}
+
+/// Both databases. A backup takes them in this order: of what one tells the other, the copies then never know the
+/// answer without the question.
+pub fn databases(settings: &Settings) -> [ServiceDatabase; 2] {
+    [task_service::database(settings), auth_service::database(settings)]
 }
 
 /// Brings the schemas of both databases up to date.

@@ -2,28 +2,42 @@
 
 use std::process::ExitCode;
 
-use platform::configuration::{Program, Settings, run};
+use platform::configuration::{Actions, DataCommand, Program, Settings, run};
 use standalone::{ADMIN_LISTEN, Addresses, Holdfast, Listeners, StandaloneError};
 use tokio_util::sync::CancellationToken;
 
-const PROGRAM: Program = Program {
-    name: "holdfast",
-    about: "Accounts and each person's own tasks: all of Holdfast in one process on embedded SQLite",
-    needs: &[],
-    admin_listen: ADMIN_LISTEN,
-};
-
 fn main() -> ExitCode {
-    run(&PROGRAM, serve, async |settings| standalone::migrate(&settings).await)
+    run::<Standalone>()
 }
 
-async fn serve(settings: Settings, shutdown: CancellationToken) -> Result<(), StandaloneError> {
-    let listeners = Listeners::bind(&settings).await?;
-    let holdfast = Holdfast::start(listeners, &settings, shutdown)?;
-    if holdfast.ready().await {
-        announce(&settings, holdfast.addresses());
+struct Standalone;
+
+impl Actions for Standalone {
+    const PROGRAM: Program = Program {
+        name: "holdfast",
+        about: "Accounts and each person's own tasks: all of Holdfast in one process on embedded SQLite",
+        needs: &[],
+        admin_listen: ADMIN_LISTEN,
+    };
+    type Error = StandaloneError;
+    type Command = DataCommand;
+
+    async fn serve(settings: Settings, shutdown: CancellationToken) -> Result<(), StandaloneError> {
+        let listeners = Listeners::bind(&settings).await?;
+        let holdfast = Holdfast::start(listeners, &settings, shutdown)?;
+        if holdfast.ready().await {
+            announce(&settings, holdfast.addresses());
+        }
+        holdfast.ended().await
     }
-    holdfast.ended().await
+
+    async fn migrate(settings: Settings) -> Result<(), StandaloneError> {
+        standalone::migrate(&settings).await
+    }
+
+    async fn command(command: DataCommand, settings: Settings) -> Result<(), StandaloneError> {
+        Ok(command.run(&standalone::databases(&settings)).await?)
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "what the person who started it waits for")]

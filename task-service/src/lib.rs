@@ -25,8 +25,8 @@ use std::sync::Arc;
 
 use platform::{
     access::AccessTable,
-    configuration::{DatabaseUrl, Mistake},
-    database::StoreError,
+    configuration::{DatabaseUrl, Mistake, Settings},
+    database::{DataError, ServiceDatabase, StoreError},
     entropy::SystemEntropy,
     serving::{self, MAX_MESSAGE_BYTES, Protocol},
     verification::{Authentication, AuthenticationLayer, KeyRing, Verifier, require_caller},
@@ -55,6 +55,18 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error(transparent)]
     Database(#[from] StoreError),
+    /// A whole database cannot be copied.
+    #[error(transparent)]
+    Data(#[from] DataError),
+}
+
+/// The database of this service, as the settings have it.
+pub fn database(settings: &Settings) -> ServiceDatabase {
+    ServiceDatabase {
+        name: "task",
+        schema: &store::SCHEMA,
+        url: settings.task_database_url.clone(),
+    }
 }
 
 /// Brings the schema of a database up to date and makes its token key, then closes it.

@@ -6,29 +6,42 @@ use std::{
 };
 
 use platform::{
-    configuration::{Need, Program, ServiceProgram, run_service},
+    configuration::{DataCommand, Need, Program, Running, Service, Settings, run_service},
     serving::Protocol,
 };
-use task_service::{Config, migrate, serve};
+use task_service::{Config, StartError, database, migrate, serve};
 
-const SERVICE: ServiceProgram = ServiceProgram {
-    program: Program {
+fn main() -> ExitCode {
+    run_service::<TaskService>()
+}
+
+struct TaskService;
+
+impl Service for TaskService {
+    const PROGRAM: Program = Program {
         name: "task-service",
         about: "Holdfast's tasks: each person's own, over gRPC",
         needs: &[Need::ServiceKey],
         admin_listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50062),
-    },
-    listen: |settings| settings.task_listen,
-    protocol: Protocol::Http2,
-};
+    };
+    const PROTOCOL: Protocol = Protocol::Http2;
+    type Error = StartError;
+    type Command = DataCommand;
 
-fn main() -> ExitCode {
-    run_service(
-        &SERVICE,
-        async |running| {
-            let config = Config::from_settings(&running.settings, running.readiness)?;
-            serve(running.listener, config, running.shutdown).await
-        },
-        async |settings| migrate(&settings.task_database_url).await,
-    )
+    fn listen(settings: &Settings) -> SocketAddr {
+        settings.task_listen
+    }
+
+    async fn serve(running: Running) -> Result<(), StartError> {
+        let config = Config::from_settings(&running.settings, running.readiness)?;
+        serve(running.listener, config, running.shutdown).await
+    }
+
+    async fn migrate(settings: Settings) -> Result<(), StartError> {
+        migrate(&settings.task_database_url).await
+    }
+
+    async fn command(command: DataCommand, settings: Settings) -> Result<(), StartError> {
+        Ok(command.run(&[database(&settings)]).await?)
+    }
 }

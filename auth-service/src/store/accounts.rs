@@ -39,7 +39,7 @@ const SESSION: &str = "
 impl<E: Engine> AccountStore for SqlStore<E> {
     async fn register(&self, account: NewAccount, session: NewSession) -> Result<Registration, StoreError> {
         self.database
-            .write(move |connection: &mut E::Connection| {
+            .write(move |connection| {
                 let (account, session) = (account.clone(), session.clone());
                 Box::pin(async move {
                     let created = statement::<E>(INSERT_ACCOUNT)
@@ -89,7 +89,7 @@ impl<E: Engine> AccountStore for SqlStore<E> {
     ) -> Result<(), StoreError> {
         let (old, new) = (old.to_owned(), new.to_owned());
         self.database
-            .write(move |connection: &mut E::Connection| {
+            .write(move |connection| {
                 let (old, new) = (old.clone(), new.clone());
                 Box::pin(async move {
                     let replace = statement::<E>(REPLACE_PASSWORD_HASH)

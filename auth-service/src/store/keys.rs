@@ -1,6 +1,6 @@
 //! Keys in SQL.
 
-use platform::database::{Engine, StoreError, statement};
+use platform::database::{Connection, Engine, StoreError, statement};
 use tonic::async_trait;
 
 use super::{KeyStore, SqlStore};
@@ -35,7 +35,7 @@ impl<E: Engine> KeyStore for SqlStore<E> {
         refresh: StoredRefreshKey,
     ) -> Result<StoredKeys, StoreError> {
         self.database
-            .write(move |connection: &mut E::Connection| {
+            .write(move |connection| {
                 let (signing, refresh) = (signing.clone(), refresh.clone());
                 Box::pin(async move {
                     statement::<E>(TAKE_LEASE).execute(connection).await?;
@@ -57,7 +57,7 @@ impl<E: Engine> KeyStore for SqlStore<E> {
     }
 }
 
-async fn load<E: Engine>(connection: &mut E::Connection) -> Result<Option<StoredKeys>, sqlx::Error> {
+async fn load<E: Engine>(connection: &mut Connection<'_, E>) -> Result<Option<StoredKeys>, sqlx::Error> {
     let rows = statement::<E>(SIGNING_KEYS).all(connection).await?;
     let signing = rows.iter().map(|row| {
         Ok(StoredSigningKey {
@@ -90,7 +90,7 @@ async fn load<E: Engine>(connection: &mut E::Connection) -> Result<Option<Stored
 }
 
 async fn install<E: Engine>(
-    connection: &mut E::Connection,
+    connection: &mut Connection<'_, E>,
     signing: &StoredSigningKey,
     refresh: &StoredRefreshKey,
 ) -> Result<(), sqlx::Error> {

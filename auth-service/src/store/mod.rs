@@ -34,6 +34,7 @@ pub const SCHEMA: Schema = Schema {
         description: "accounts, sessions, keys",
         sql: include_str!("../../migrations/postgres/0001_accounts_sessions_keys.sql"),
     }],
+    filled_by_migration: &[],
 };
 
 /// What became of a registration.

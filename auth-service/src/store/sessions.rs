@@ -2,7 +2,7 @@
 
 use platform::{
     clock::Timestamp,
-    database::{Engine, Record, StoreError, statement},
+    database::{Connection, Engine, Record, StoreError, statement},
 };
 use tonic::async_trait;
 use uuid::Uuid;
@@ -38,7 +38,7 @@ const END: &str = "
 impl<E: Engine> SessionStore for SqlStore<E> {
     async fn open_session(&self, session: NewSession) -> Result<(), StoreError> {
         self.database
-            .write(move |connection: &mut E::Connection| {
+            .write(move |connection| {
                 let session = session.clone();
                 Box::pin(async move { insert_session::<E>(connection, &session).await })
             })
@@ -52,23 +52,19 @@ impl<E: Engine> SessionStore for SqlStore<E> {
         now: Timestamp,
     ) -> Result<RefreshOutcome, StoreError> {
         self.database
-            .write(move |connection: &mut E::Connection| {
-                Box::pin(async move { refresh::<E>(connection, presented, lifetimes, now).await })
-            })
+            .write(move |connection| Box::pin(async move { refresh::<E>(connection, presented, lifetimes, now).await }))
             .await
     }
 
     async fn end_session(&self, session: Uuid, reason: EndReason, now: Timestamp) -> Result<(), StoreError> {
         self.database
-            .write(move |connection: &mut E::Connection| {
-                Box::pin(async move { end::<E>(connection, session, reason, now).await })
-            })
+            .write(move |connection| Box::pin(async move { end::<E>(connection, session, reason, now).await }))
             .await
     }
 }
 
 async fn refresh<E: Engine>(
-    connection: &mut E::Connection,
+    connection: &mut Connection<'_, E>,
     presented: Presented,
     lifetimes: Lifetimes,
     now: Timestamp,
@@ -112,7 +108,7 @@ async fn refresh<E: Engine>(
 }
 
 async fn end<E: Engine>(
-    connection: &mut E::Connection,
+    connection: &mut Connection<'_, E>,
     session: Uuid,
     reason: EndReason,
     now: Timestamp,
@@ -122,7 +118,7 @@ async fn end<E: Engine>(
 }
 
 pub(super) async fn insert_session<E: Engine>(
-    connection: &mut E::Connection,
+    connection: &mut Connection<'_, E>,
     session: &NewSession,
 ) -> Result<(), sqlx::Error> {
     statement::<E>(INSERT_SESSION)

@@ -18,7 +18,7 @@ use platform::{
     configuration::DatabaseUrl,
     database::Engine,
     entropy::{SystemEntropy, uuid_v4},
-    testing::{Workspace, postgres_database},
+    testing::{Workspace, postgres_database, through_pooler},
 };
 use uuid::Uuid;
 
@@ -45,6 +45,13 @@ macro_rules! on_every_engine {
                 super::$case($crate::World::postgres().await).await;
             })+
         }
+
+        mod postgres_pooled {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case($crate::World::pooled_postgres().await).await;
+            })+
+        }
     };
 }
 pub(crate) use on_every_engine;
@@ -66,6 +73,12 @@ impl World {
 
     async fn postgres() -> Self {
         Self::open(postgres_database(&SCHEMA).await, Workspace::new()).await
+    }
+
+    /// `HOLDFAST_DATABASE_POOLER=transaction`.
+    async fn pooled_postgres() -> Self {
+        let url = through_pooler(&postgres_database(&SCHEMA).await);
+        Self::open(url, Workspace::new()).await
     }
 
     async fn open(url: DatabaseUrl, workspace: Workspace) -> Self {

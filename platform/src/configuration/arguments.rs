@@ -208,7 +208,17 @@ pub struct Arguments {
     )]
     pub throttle_exempt: String,
 
-    /// What stands before PostgreSQL: `none`, or a pooler that keeps sessions apart. `transaction` is refused with PostgreSQL by this version
+    /// How many connections each process opens to a PostgreSQL database at most: 2 to 1000
+    #[arg(
+        long,
+        env = "HOLDFAST_DATABASE_CONNECTIONS",
+        value_name = "NUMBER",
+        default_value = "16",
+        global = true
+    )]
+    pub database_connections: String,
+
+    /// What stands before PostgreSQL: `none` (also a pooler that keeps sessions apart), or `transaction`, a pooler that gives each transaction any session
     #[arg(
         long,
         env = "HOLDFAST_DATABASE_POOLER",

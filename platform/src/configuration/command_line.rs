@@ -1,4 +1,4 @@
-//! The command line that all binaries share: serve, migrate, healthcheck.
+//! The command line that all binaries share: serve, migrate, healthcheck, and what each has of its own.
 
 use std::{env, net::SocketAddr, process::ExitCode};
 
@@ -33,40 +33,64 @@ pub struct Program {
 
 #[derive(Parser)]
 #[command(version, subcommand_required = false)]
-struct CommandLine {
+struct CommandLine<C: Subcommand> {
     #[command(subcommand)]
-    action: Option<Action>,
+    action: Option<Action<C>>,
     #[command(flatten)]
     arguments: Arguments,
 }
 
-#[derive(Subcommand, Clone, Copy, PartialEq, Eq)]
-enum Action {
+#[derive(Subcommand)]
+enum Action<C: Subcommand> {
     /// Serve until SIGTERM or Ctrl-C (the default)
     Serve,
     /// Bring the database schema up to date, then exit
     Migrate,
     /// Ask the running process whether it is ready: exits 0 if it is, 1 if not
     Healthcheck,
+    #[command(flatten)]
+    Own(C),
+}
+
+/// The commands of a program that has none of its own.
+#[derive(Subcommand, Clone, Copy)]
+pub enum NoCommands {}
+
+/// What a program does.
+pub trait Actions {
+    /// What it is.
+    const PROGRAM: Program;
+    /// Why it stopped.
+    type Error: std::fmt::Display;
+    /// The commands besides those that every program has.
+    type Command: Subcommand;
+
+    /// Serves until the shutdown.
+    fn serve(settings: Settings, shutdown: CancellationToken) -> impl Future<Output = Result<(), Self::Error>>;
+
+    /// Brings the schema of its databases up to date. Needs no secrets.
+    fn migrate(settings: Settings) -> impl Future<Output = Result<(), Self::Error>>;
+
+    /// Runs a command of its own. Needs no secrets.
+    fn command(command: Self::Command, settings: Settings) -> impl Future<Output = Result<(), Self::Error>>;
 }
 
 /// The command line of a program, for help texts and the tests of the documentation.
-pub fn command(program: &Program) -> clap::Command {
-    CommandLine::command()
+pub fn command<C: Subcommand>(program: &Program) -> clap::Command {
+    CommandLine::<C>::command()
         .name(program.name)
         .bin_name(program.name)
         .about(program.about)
 }
 
 /// Runs a binary: reads the settings, reports all mistakes at once, then serves until SIGTERM or Ctrl-C, or
-/// migrates, or asks for health.
-pub fn run<E: std::fmt::Display>(
-    program: &Program,
-    serve: impl AsyncFnOnce(Settings, CancellationToken) -> Result<(), E>,
-    migrate: impl AsyncFnOnce(Settings) -> Result<(), E>,
-) -> ExitCode {
-    let matches = command(program).mut_args(ignore_empty_variable).get_matches();
-    let parsed = CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+/// does what else it was told.
+pub fn run<A: Actions>() -> ExitCode {
+    let program = &A::PROGRAM;
+    let matches = command::<A::Command>(program)
+        .mut_args(ignore_empty_variable)
+        .get_matches();
+    let parsed = CommandLine::<A::Command>::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let action = parsed.action.unwrap_or(Action::Serve);
     let mut settings = match Settings::check(&parsed.arguments) {
         Ok(settings) => settings,
@@ -79,7 +103,7 @@ pub fn run<E: std::fmt::Display>(
         Err(error) => return fail(program, &error),
     };
     runtime.block_on(async {
-        if action == Action::Healthcheck {
+        if matches!(action, Action::Healthcheck) {
             return match serving::probe(admin_listen).await {
                 Ok(true) => ExitCode::SUCCESS,
                 Ok(false) => fail(program, &"not ready"),
@@ -88,20 +112,19 @@ pub fn run<E: std::fmt::Display>(
         }
         telemetry::start(&settings);
         warn_of_unknown_variables();
-        // A migration seals and signs nothing.
-        let missing = match action {
-            Action::Migrate => Vec::new(),
-            _ => missing(program, &settings),
-        };
-        if !missing.is_empty() {
-            return refuse(program, &missing);
-        }
         let ended = match action {
-            Action::Migrate => migrate(settings).await,
-            _ => match shutdown_signal() {
-                Ok(shutdown) => serve(settings, shutdown).await,
-                Err(error) => return fail(program, &error),
-            },
+            Action::Migrate => A::migrate(settings).await,
+            Action::Own(command) => A::command(command, settings).await,
+            Action::Serve | Action::Healthcheck => {
+                let missing = missing(program, &settings);
+                if !missing.is_empty() {
+                    return refuse(program, &missing);
+                }
+                match shutdown_signal() {
+                    Ok(shutdown) => A::serve(settings, shutdown).await,
+                    Err(error) => return fail(program, &error),
+                }
+            }
         };
         match ended {
             Ok(()) => ExitCode::SUCCESS,

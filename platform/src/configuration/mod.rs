@@ -2,12 +2,14 @@
 
 mod arguments;
 mod command_line;
+mod data;
 mod parse;
 mod service;
 mod settings;
 
 pub use arguments::Arguments;
-pub use command_line::{Need, Program, command, run};
+pub use command_line::{Actions, Need, NoCommands, Program, command, run};
+pub use data::DataCommand;
 pub use parse::{master_keys, service_keys};
-pub use service::{Running, ServiceProgram, run_service};
+pub use service::{Running, Service, run_service};
 pub use settings::{DatabasePooler, DatabaseUrl, LogFormat, MasterKey, MasterKeys, Mistake, PostgresUrl, Settings};

@@ -1,6 +1,6 @@
 //! The forms that values of settings have. Each parser says what it wanted, never what it got: it may be a secret.
 
-use std::{net::SocketAddr, ops::RangeInclusive, time::Duration};
+use std::{fmt::Display, net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{Uri, uri::Scheme};
@@ -30,7 +30,7 @@ pub(super) fn duration(text: &str, range: RangeInclusive<Duration>) -> Parsed<Du
         .ok_or_else(wanted)
 }
 
-pub(super) fn number(text: &str, range: RangeInclusive<usize>) -> Parsed<usize> {
+pub(super) fn number<N: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<N>) -> Parsed<N> {
     let wanted = || format!("must be a number from {} to {}", range.start(), range.end());
     text.parse()
         .ok()

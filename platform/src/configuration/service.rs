@@ -1,22 +1,36 @@
 //! A binary that runs one service: its listener, its admin listener, what it says of them.
 
-use std::{error::Error, io, net::SocketAddr, process::ExitCode};
+use std::{error::Error, io, marker::PhantomData, net::SocketAddr, process::ExitCode};
 
+use clap::Subcommand;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Program, Settings, run};
+use super::{Actions, Program, Settings, run};
 use crate::serving::{Protocol, Readiness, serve_admin};
 
-/// What distinguishes the binary of one service from another's.
-#[derive(Clone, Copy, Debug)]
-pub struct ServiceProgram {
+/// The binary of one service.
+pub trait Service {
     /// The binary.
-    pub program: Program,
-    /// Which of the settings says where it listens.
-    pub listen: fn(&Settings) -> SocketAddr,
+    const PROGRAM: Program;
     /// What it speaks.
-    pub protocol: Protocol,
+    const PROTOCOL: Protocol;
+    /// Why it stopped.
+    type Error: Error + Send + Sync + 'static;
+    /// The commands besides those that every program has.
+    type Command: Subcommand;
+
+    /// Which of the settings says where it listens.
+    fn listen(settings: &Settings) -> SocketAddr;
+
+    /// Serves until the shutdown.
+    fn serve(running: Running) -> impl Future<Output = Result<(), Self::Error>>;
+
+    /// Brings the schema of its database up to date.
+    fn migrate(settings: Settings) -> impl Future<Output = Result<(), Self::Error>>;
+
+    /// Runs a command of its own.
+    fn command(command: Self::Command, settings: Settings) -> impl Future<Output = Result<(), Self::Error>>;
 }
 
 /// What a service is given to run.
@@ -32,32 +46,42 @@ pub struct Running {
 }
 
 /// Runs the binary: like [`run`], with both listeners bound and announced, and the admin listener served beside.
-pub fn run_service<E: Error + Send + Sync + 'static>(
-    service: &ServiceProgram,
-    serve: impl AsyncFnOnce(Running) -> Result<(), E>,
-    migrate: impl AsyncFnOnce(Settings) -> Result<(), E>,
-) -> ExitCode {
-    run(
-        &service.program,
-        async |settings, shutdown| {
-            let listener = listen((service.listen)(&settings)).await?;
-            let admin = listen(settings.admin_listen.unwrap_or(service.program.admin_listen)).await?;
-            announce(service, &listener, &admin)?;
-            let readiness = Readiness::default();
-            let admin = tokio::spawn(serve_admin(admin, readiness.clone(), shutdown.clone()));
-            let running = Running {
-                settings,
-                listener,
-                readiness,
-                shutdown: shutdown.clone(),
-            };
-            let ended = serve(running).await;
-            shutdown.cancel();
-            admin.await?;
-            Ok(ended?)
-        },
-        async |settings| Ok::<(), Box<dyn Error>>(migrate(settings).await?),
-    )
+pub fn run_service<S: Service>() -> ExitCode {
+    run::<Listening<S>>()
+}
+
+struct Listening<S>(PhantomData<S>);
+
+impl<S: Service> Actions for Listening<S> {
+    const PROGRAM: Program = S::PROGRAM;
+    type Error = Box<dyn Error>;
+    type Command = S::Command;
+
+    async fn serve(settings: Settings, shutdown: CancellationToken) -> Result<(), Self::Error> {
+        let listener = listen(S::listen(&settings)).await?;
+        let admin = listen(settings.admin_listen.unwrap_or(S::PROGRAM.admin_listen)).await?;
+        announce::<S>(&listener, &admin)?;
+        let readiness = Readiness::default();
+        let admin = tokio::spawn(serve_admin(admin, readiness.clone(), shutdown.clone()));
+        let running = Running {
+            settings,
+            listener,
+            readiness,
+            shutdown: shutdown.clone(),
+        };
+        let ended = S::serve(running).await;
+        shutdown.cancel();
+        admin.await?;
+        Ok(ended?)
+    }
+
+    async fn migrate(settings: Settings) -> Result<(), Self::Error> {
+        Ok(S::migrate(settings).await?)
+    }
+
+    async fn command(command: S::Command, settings: Settings) -> Result<(), Self::Error> {
+        Ok(S::command(command, settings).await?)
+    }
 }
 
 async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -67,10 +91,10 @@ async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 #[expect(clippy::print_stdout, reason = "where it listens is what the command answers")]
-fn announce(service: &ServiceProgram, listener: &TcpListener, admin: &TcpListener) -> io::Result<()> {
-    let name = service.program.name;
+fn announce<S: Service>(listener: &TcpListener, admin: &TcpListener) -> io::Result<()> {
+    let name = S::PROGRAM.name;
     let address = listener.local_addr()?;
-    match service.protocol {
+    match S::PROTOCOL {
         Protocol::Http2 => println!("{name}: {address} (gRPC)"),
         Protocol::Any => println!("{name}: http://{address}"),
     }

@@ -51,21 +51,35 @@ pub enum DatabaseUrl {
     Postgres(PostgresUrl),
 }
 
-/// Where a `PostgreSQL` database is, and as whom to go there. Holds a password, most often: it has no `Debug`.
+/// Where a `PostgreSQL` database is, as whom to go there, and by how many connections. Holds a password, most often:
+/// it has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PostgresUrl(zeroize::Zeroizing<String>);
+pub struct PostgresUrl {
+    text: zeroize::Zeroizing<String>,
+    /// What stands before the server.
+    pub pooler: DatabasePooler,
+    /// How many connections one process opens to it at most.
+    pub max_connections: u32,
+}
+
+/// `HOLDFAST_DATABASE_CONNECTIONS`, unless it says otherwise.
+const MAX_CONNECTIONS: u32 = 16;
 
 impl PostgresUrl {
-    /// `None` if the text is no such address.
+    /// The server itself, with the usual number of connections. `None` if the text is no such address.
     pub fn parse(text: &str) -> Option<Self> {
         PgConnectOptions::from_str(text).ok()?;
-        Some(Self(zeroize::Zeroizing::new(text.to_owned())))
+        Some(Self {
+            text: zeroize::Zeroizing::new(text.to_owned()),
+            pooler: DatabasePooler::None,
+            max_connections: MAX_CONNECTIONS,
+        })
     }
 
     /// What to connect with.
     pub(crate) fn options(&self) -> PgConnectOptions {
         // It was parsed before.
-        PgConnectOptions::from_str(&self.0).unwrap_or_default()
+        PgConnectOptions::from_str(&self.text).unwrap_or_default()
     }
 }
 
@@ -123,7 +137,6 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     pub trusted_proxies: Vec<IpNet>,
     pub throttle_exempt: Vec<IpNet>,
-    pub database_pooler: DatabasePooler,
     pub reflection: bool,
     pub log: String,
     pub log_format: LogFormat,
@@ -154,17 +167,6 @@ struct Checker(Vec<Mistake>);
 impl Checker {
     fn take<T>(&mut self, setting: &'static str, parsed: Parsed<T>) -> Option<T> {
         parsed.map_err(|problem| self.0.push(Mistake { setting, problem })).ok()
-    }
-
-    /// Prepared statements behind a pooler of transactions give wrong answers, silently.
-    fn refuse_transaction_pooler(&mut self, pooler: Option<DatabasePooler>, urls: [&Option<DatabaseUrl>; 2]) {
-        let on_postgres = urls.iter().any(|url| matches!(url, Some(DatabaseUrl::Postgres(_))));
-        if on_postgres && pooler == Some(DatabasePooler::Transaction) {
-            self.0.push(Mistake {
-                setting: "HOLDFAST_DATABASE_POOLER",
-                problem: "must be none: this version cannot serve PostgreSQL through such a pooler".to_owned(),
-            });
-        }
     }
 
     /// The value of a setting that may stand in a file instead. An empty value is none.
@@ -223,20 +225,7 @@ impl Settings {
             .filter(|text| !text.is_empty())
             .map(|text| check.take("HOLDFAST_ADMIN_LISTEN", parse::socket_address(text)));
 
-        let auth_url = check.secret(
-            "HOLDFAST_AUTH_DATABASE_URL",
-            arguments.auth_database_url.as_deref(),
-            arguments.auth_database_url_file.as_deref(),
-        );
-        let auth_url = auth_url.as_deref().unwrap_or("sqlite://auth.db");
-        let auth_database_url = check.take("HOLDFAST_AUTH_DATABASE_URL", parse::database_url(auth_url));
-        let task_url = check.secret(
-            "HOLDFAST_TASK_DATABASE_URL",
-            arguments.task_database_url.as_deref(),
-            arguments.task_database_url_file.as_deref(),
-        );
-        let task_url = task_url.as_deref().unwrap_or("sqlite://task.db");
-        let task_database_url = check.take("HOLDFAST_TASK_DATABASE_URL", parse::database_url(task_url));
+        let database_urls = Self::database_urls(arguments, check);
 
         let auth_addr = check.take("HOLDFAST_AUTH_ADDR", parse::addresses(&arguments.auth_addr));
         let task_addr = check.take("HOLDFAST_TASK_ADDR", parse::addresses(&arguments.task_addr));
@@ -277,22 +266,18 @@ impl Settings {
         let allowed_origins = check.take("HOLDFAST_ALLOWED_ORIGINS", parse::origins(&arguments.allowed_origins));
         let trusted_proxies = check.take("HOLDFAST_TRUSTED_PROXIES", parse::networks(&arguments.trusted_proxies));
         let throttle_exempt = check.take("HOLDFAST_THROTTLE_EXEMPT", parse::networks(&arguments.throttle_exempt));
-        let database_pooler = check.take(
-            "HOLDFAST_DATABASE_POOLER",
-            parse::database_pooler(&arguments.database_pooler),
-        );
         let reflection = check.take("HOLDFAST_REFLECTION", parse::switch(&arguments.reflection));
         let log = check.take("HOLDFAST_LOG", parse::log_filter(&arguments.log));
         let log_format = check.take("HOLDFAST_LOG_FORMAT", parse::log_format(&arguments.log_format));
 
-        check.refuse_transaction_pooler(database_pooler, [&auth_database_url, &task_database_url]);
+        let (auth_database_url, task_database_url) = database_urls?;
         Some(Self {
             auth_listen: auth_listen?,
             task_listen: task_listen?,
             gateway_listen: gateway_listen?,
             admin_listen: admin_listen.flatten(),
-            auth_database_url: auth_database_url?.beneath(&data_dir),
-            task_database_url: task_database_url?.beneath(&data_dir),
+            auth_database_url,
+            task_database_url,
             data_dir,
             auth_addr: auth_addr?,
             task_addr: task_addr?,
@@ -306,20 +291,42 @@ impl Settings {
             allowed_origins: allowed_origins?,
             trusted_proxies: trusted_proxies?,
             throttle_exempt: throttle_exempt?,
-            database_pooler: database_pooler?,
             reflection: reflection?,
             log: log?,
             log_format: log_format?,
         })
     }
-}
 
-impl DatabaseUrl {
-    /// The same database, with a relative path taken from the data directory.
-    fn beneath(self, data_dir: &Path) -> Self {
-        match self {
-            Self::Sqlite(path) => Self::Sqlite(data_dir.join(path)),
-            Self::Postgres(url) => Self::Postgres(url),
-        }
+    /// Of auth-service and of task-service. Relative paths are taken from the data directory.
+    fn database_urls(arguments: &Arguments, check: &mut Checker) -> Option<(DatabaseUrl, DatabaseUrl)> {
+        let auth = check.secret(
+            "HOLDFAST_AUTH_DATABASE_URL",
+            arguments.auth_database_url.as_deref(),
+            arguments.auth_database_url_file.as_deref(),
+        );
+        let auth = parse::database_url(auth.as_deref().unwrap_or("sqlite://auth.db"));
+        let auth = check.take("HOLDFAST_AUTH_DATABASE_URL", auth);
+        let task = check.secret(
+            "HOLDFAST_TASK_DATABASE_URL",
+            arguments.task_database_url.as_deref(),
+            arguments.task_database_url_file.as_deref(),
+        );
+        let task = parse::database_url(task.as_deref().unwrap_or("sqlite://task.db"));
+        let task = check.take("HOLDFAST_TASK_DATABASE_URL", task);
+        let connections = parse::number(&arguments.database_connections, 2..=1000);
+        let connections = check.take("HOLDFAST_DATABASE_CONNECTIONS", connections);
+        let pooler = parse::database_pooler(&arguments.database_pooler);
+        let pooler = check.take("HOLDFAST_DATABASE_POOLER", pooler);
+
+        let (max_connections, pooler) = (connections?, pooler?);
+        let complete = |url| match url {
+            DatabaseUrl::Sqlite(path) => DatabaseUrl::Sqlite(Path::new(&arguments.data_dir).join(path)),
+            DatabaseUrl::Postgres(url) => DatabaseUrl::Postgres(PostgresUrl {
+                pooler,
+                max_connections,
+                ..url
+            }),
+        };
+        Some((complete(auth?), complete(task?)))
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use sqlx::{Decode, Encode, Pool, Postgres, Sqlite, Type};
+use sqlx::{Connection as _, Decode, Encode, Pool, Postgres, SqlStr, Sqlite, Type};
 
 use super::{
-    Schema, StoreError, Transaction,
+    Connection, Schema, StoreError, Transaction,
     write::{Job, enqueue},
 };
 use crate::configuration::DatabaseUrl;
@@ -40,9 +40,10 @@ pub trait Engine: sqlx::Database {
     /// Reads a column of a row by name.
     fn column<T: Column>(row: &Self::Row, name: &str) -> Result<T, sqlx::Error>;
 
-    /// Runs a statement and returns its rows.
+    /// Runs a statement and returns its rows. `named` keeps it prepared on the connection under a name of its own.
     fn fetch<'c>(
         connection: &'c mut Self::Connection,
+        named: bool,
         sql: &'static str,
         arguments: Self::Arguments,
     ) -> BoxFuture<'c, Result<Vec<Self::Row>, sqlx::Error>>;
@@ -50,6 +51,7 @@ pub trait Engine: sqlx::Database {
     /// Runs a statement and returns its first row.
     fn fetch_first<'c>(
         connection: &'c mut Self::Connection,
+        named: bool,
         sql: &'static str,
         arguments: Self::Arguments,
     ) -> BoxFuture<'c, Result<Option<Self::Row>, sqlx::Error>>;
@@ -57,6 +59,7 @@ pub trait Engine: sqlx::Database {
     /// Runs a statement and returns how many rows it changed.
     fn execute<'c>(
         connection: &'c mut Self::Connection,
+        named: bool,
         sql: &'static str,
         arguments: Self::Arguments,
     ) -> BoxFuture<'c, Result<u64, sqlx::Error>>;
@@ -74,6 +77,8 @@ pub(super) trait Writer<E: Engine>: Send + Sync {
 /// An open database with its schema up to date.
 pub struct Database<E: Engine> {
     pub(super) readers: Pool<E>,
+    /// How a read begins a transaction, where it needs one to stay on one session of the server.
+    pub(super) begin_read: Option<&'static str>,
     pub(super) writer: Arc<dyn Writer<E>>,
 }
 
@@ -81,6 +86,7 @@ impl<E: Engine> Clone for Database<E> {
     fn clone(&self) -> Self {
         Self {
             readers: self.readers.clone(),
+            begin_read: self.begin_read,
             writer: self.writer.clone(),
         }
     }
@@ -90,10 +96,16 @@ impl<E: Engine> Database<E> {
     /// Runs an operation that only reads.
     pub async fn read<T: Send>(
         &self,
-        operation: impl for<'c> FnOnce(&'c mut E::Connection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send,
+        operation: impl for<'c> FnOnce(&'c mut Connection<'c, E>) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send,
     ) -> Result<T, StoreError> {
         let mut connection = self.readers.acquire().await?;
-        Ok(operation(&mut connection).await?)
+        let Some(begin) = self.begin_read else {
+            return Ok(operation(&mut Connection::new(&mut *connection, true)).await?);
+        };
+        let mut transaction = connection.begin_with(SqlStr::from_static(begin)).await?;
+        let found = operation(&mut Connection::new(&mut *transaction, false)).await?;
+        transaction.commit().await?;
+        Ok(found)
     }
 
     /// Runs an operation that writes, as one transaction, and returns when it is on disk. An `Err` of the

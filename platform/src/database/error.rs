@@ -17,6 +17,11 @@ pub enum StoreError {
     /// A mistake of ours: SQL or data that do not fit.
     #[error("a database operation failed: {0}")]
     Failed(sqlx::Error),
+    /// A migration is refused where its session might be shared.
+    #[error(
+        "a migration needs a session of its own: give it the address of PostgreSQL itself, without HOLDFAST_DATABASE_POOLER"
+    )]
+    MigrationNeedsSession,
     /// The schema lacks steps.
     #[error("the database schema is at version {found}, this version needs {wanted}: run `{migrate_command}`")]
     SchemaBehind {

@@ -2,7 +2,7 @@
 
 use sqlx::{
     SqlSafeStr as _,
-    migrate::{AppliedMigration, MigrationType, Migrator},
+    migrate::{MigrationType, Migrator},
 };
 
 use super::StoreError;
@@ -27,10 +27,15 @@ pub struct Schema {
     pub sqlite: &'static [Migration],
     /// The steps on `PostgreSQL`.
     pub postgres: &'static [Migration],
+    /// The tables in which the command leaves rows of its own; whatever is imported takes their place.
+    pub filled_by_migration: &'static [&'static str],
 }
 
-/// Where sqlx keeps which steps were taken.
-pub(super) const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
+/// A step that a database has taken, as sqlx keeps it.
+pub(super) struct AppliedStep {
+    pub(super) version: i64,
+    pub(super) checksum: Vec<u8>,
+}
 
 /// The migrator of some steps.
 pub(super) fn migrator(migrations: &'static [Migration]) -> Migrator {
@@ -48,10 +53,11 @@ pub(super) fn migrator(migrations: &'static [Migration]) -> Migrator {
 
 /// Whether a database has taken exactly the steps that this binary knows.
 pub(super) fn check_version(
-    migrator: &Migrator,
-    applied: &[AppliedMigration],
+    steps: &'static [Migration],
+    applied: &[AppliedStep],
     migrate_command: &'static str,
 ) -> Result<(), StoreError> {
+    let migrator = migrator(steps);
     let found = applied.iter().map(|step| step.version).max().unwrap_or(0);
     let wanted = migrator.iter().map(|step| step.version).max().unwrap_or(0);
     if found < wanted {
@@ -65,7 +71,7 @@ pub(super) fn check_version(
         return Err(StoreError::SchemaAhead { found, wanted });
     }
     let changed = migrator.iter().any(|step| {
-        let same = |applied: &AppliedMigration| applied.version == step.version && applied.checksum == step.checksum;
+        let same = |applied: &AppliedStep| applied.version == step.version && *applied.checksum == *step.checksum;
         !applied.iter().any(same)
     });
     if changed {

@@ -4,18 +4,24 @@
 //! ([`Database::read`]); every write runs through one function ([`Database::write`]), which acknowledges it
 //! only when it is on disk. What differs between engines is behind [`Engine`] and nowhere else.
 
+mod backup;
 mod engine;
 mod error;
+mod import;
 mod migrations;
 mod postgres;
+mod service_database;
 mod sqlite;
 mod statement;
 mod value;
 mod write;
 
+pub use backup::back_up;
 pub use engine::{Bind, Column, Database, Engine};
 pub use error::StoreError;
+pub use import::{Imported, TableSummary, import};
 pub use migrations::{Migration, Schema};
-pub use statement::{Record, Statement, statement};
+pub use service_database::{DataError, ServiceDatabase};
+pub use statement::{Connection, Record, Statement, statement};
 pub use write::Transaction;
 pub(crate) use write::{Job, JobFailure, Ran};

@@ -4,8 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use sqlx::{
-    Acquire as _, Arguments as _, ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres, Row as _,
-    migrate::Migrate as _,
+    Arguments as _, ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres, Row as _, SqlStr,
     postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
     query_with,
 };
@@ -13,54 +12,88 @@ use tokio::{sync::Semaphore, time::Instant};
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Bind, Column, Database, Engine, Job, JobFailure, Ran, Schema, StoreError,
+    Bind, Column, Connection, Database, Engine, Job, JobFailure, Ran, Schema, StoreError,
     engine::Writer,
-    migrations::{MIGRATIONS_TABLE, check_version, migrator},
+    migrations::{AppliedStep, check_version, migrator},
+    statement,
 };
-use crate::configuration::DatabaseUrl;
+use crate::configuration::{DatabasePooler, DatabaseUrl, PostgresUrl};
 
-/// Connections of one replica.
-const MAX_CONNECTIONS: u32 = 16;
 /// How long a call waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Connections are replaced by and by, so that those behind a balancer spread again.
 const MAX_CONNECTION_AGE: Duration = Duration::from_mins(30);
-/// A statement that takes longer is cancelled by the server. Well within every deadline that calls get by default.
-const STATEMENT_TIMEOUT: &str = "5s";
-/// A statement that waits longer for a lock fails.
-const LOCK_TIMEOUT: &str = "3s";
-/// A transaction whose client fell silent is ended by the server.
-const IDLE_IN_TRANSACTION_TIMEOUT: &str = "10s";
+/// A statement that takes longer is cancelled by the server, well within every deadline that calls get by default; one
+/// that waits longer for a lock fails; a transaction whose client fell silent is ended.
+const TIMEOUTS: [(&str, &str); 3] = [
+    ("statement_timeout", "5s"),
+    ("lock_timeout", "3s"),
+    ("idle_in_transaction_session_timeout", "10s"),
+];
 /// How many writes may run or wait for a connection; the next is refused.
 const WRITE_QUEUE: usize = 1024;
 /// For so long a write is run again after conflicts.
 const CONFLICT_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Whether a connection of ours stays on one session of the server, or only each of its transactions does.
+#[derive(Clone, Copy)]
+struct Sessions(DatabasePooler);
+
+impl Sessions {
+    fn stay(self) -> bool {
+        self.0 == DatabasePooler::None
+    }
+
+    /// A session that is shared has the timeouts for the transaction alone; they take the way of its BEGIN.
+    fn begin(self) -> &'static str {
+        match self.0 {
+            DatabasePooler::None => "BEGIN",
+            DatabasePooler::Transaction => {
+                "BEGIN; SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '3s'; \
+                 SET LOCAL idle_in_transaction_session_timeout = '10s'"
+            }
+        }
+    }
+
+    fn begin_read(self) -> Option<&'static str> {
+        (!self.stay()).then_some(
+            "BEGIN READ ONLY; SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '3s'; \
+             SET LOCAL idle_in_transaction_session_timeout = '10s'",
+        )
+    }
+}
+
 impl Engine for Postgres {
     async fn open(url: &DatabaseUrl, schema: &Schema) -> Result<Database<Self>, StoreError> {
-        let options = options(url)?;
-        let mut connection = options.connect().await?;
-        check_schema(&mut connection, schema).await?;
-        connection.close().await?;
+        let url = postgres(url)?;
         let pool = PgPoolOptions::new()
-            .max_connections(MAX_CONNECTIONS)
+            .max_connections(url.max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .max_lifetime(MAX_CONNECTION_AGE)
-            .connect_with(options)
+            .connect_with(options(url))
             .await?;
-        Ok(Database {
+        let sessions = Sessions(url.pooler);
+        let database = Database {
             readers: pool.clone(),
+            begin_read: sessions.begin_read(),
             writer: Arc::new(PostgresWriter {
                 pool,
+                sessions,
                 places: Arc::new(Semaphore::new(WRITE_QUEUE)),
                 running: TaskTracker::new(),
             }),
-        })
+        };
+        check_schema(&database, schema).await?;
+        Ok(database)
     }
 
     async fn migrate(url: &DatabaseUrl, schema: &Schema) -> Result<(), StoreError> {
+        let url = postgres(url)?;
+        if url.pooler == DatabasePooler::Transaction {
+            return Err(StoreError::MigrationNeedsSession);
+        }
         // A step may take as long as the table is large.
-        let options = options(url)?.options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+        let options = options(url).options([("statement_timeout", "0"), ("lock_timeout", "0")]);
         let mut connection = options.connect().await?;
         // sqlx holds an advisory lock meanwhile, so that of many at once each step is taken by one.
         migrator(schema.postgres)
@@ -79,60 +112,86 @@ impl Engine for Postgres {
 
     fn fetch<'c>(
         connection: &'c mut PgConnection,
+        named: bool,
         sql: &'static str,
         arguments: PgArguments,
     ) -> BoxFuture<'c, Result<Vec<PgRow>, sqlx::Error>> {
-        Box::pin(query_with::<Postgres, _>(sql, arguments).fetch_all(connection))
+        Box::pin(
+            query_with::<Postgres, _>(sql, arguments)
+                .persistent(named)
+                .fetch_all(connection),
+        )
     }
 
     fn fetch_first<'c>(
         connection: &'c mut PgConnection,
+        named: bool,
         sql: &'static str,
         arguments: PgArguments,
     ) -> BoxFuture<'c, Result<Option<PgRow>, sqlx::Error>> {
-        Box::pin(query_with::<Postgres, _>(sql, arguments).fetch_optional(connection))
+        Box::pin(
+            query_with::<Postgres, _>(sql, arguments)
+                .persistent(named)
+                .fetch_optional(connection),
+        )
     }
 
     fn execute<'c>(
         connection: &'c mut PgConnection,
+        named: bool,
         sql: &'static str,
         arguments: PgArguments,
     ) -> BoxFuture<'c, Result<u64, sqlx::Error>> {
         Box::pin(async move {
-            let done = query_with::<Postgres, _>(sql, arguments).execute(connection).await?;
+            let done = query_with::<Postgres, _>(sql, arguments)
+                .persistent(named)
+                .execute(connection)
+                .await?;
             Ok(done.rows_affected())
         })
     }
 }
 
-fn options(url: &DatabaseUrl) -> Result<PgConnectOptions, StoreError> {
-    let DatabaseUrl::Postgres(url) = url else {
-        return Err(StoreError::OtherEngine);
-    };
-    Ok(url
-        .options()
-        .application_name("holdfast")
-        .options([
-            ("statement_timeout", STATEMENT_TIMEOUT),
-            ("lock_timeout", LOCK_TIMEOUT),
-            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
-        ])
-        .disable_statement_logging())
+fn postgres(url: &DatabaseUrl) -> Result<&PostgresUrl, StoreError> {
+    match url {
+        DatabaseUrl::Postgres(url) => Ok(url),
+        DatabaseUrl::Sqlite(_) => Err(StoreError::OtherEngine),
+    }
 }
 
-async fn check_schema(connection: &mut PgConnection, schema: &Schema) -> Result<(), StoreError> {
-    let has_table = sqlx::query("SELECT to_regclass($1) IS NOT NULL AS has_table").bind(MIGRATIONS_TABLE);
-    let has_table: bool = has_table.fetch_one(&mut *connection).await?.try_get("has_table")?;
-    let applied = if has_table {
-        connection.list_applied_migrations(MIGRATIONS_TABLE).await?
-    } else {
-        Vec::new()
-    };
-    check_version(&migrator(schema.postgres), &applied, schema.migrate_command)
+pub(super) fn options(url: &PostgresUrl) -> PgConnectOptions {
+    let options = url.options().application_name("holdfast").disable_statement_logging();
+    match url.pooler {
+        DatabasePooler::None => options.options(TIMEOUTS),
+        // PgBouncer refuses a connection that asks for settings of its session.
+        DatabasePooler::Transaction => options.extra_float_digits(None).statement_cache_capacity(0),
+    }
+}
+
+async fn check_schema(database: &Database<Postgres>, schema: &Schema) -> Result<(), StoreError> {
+    let applied = database.read(|connection| Box::pin(applied_steps(connection))).await?;
+    check_version(schema.postgres, &applied, schema.migrate_command)
+}
+
+async fn applied_steps(connection: &mut Connection<'_, Postgres>) -> Result<Vec<AppliedStep>, sqlx::Error> {
+    let has_table = statement::<Postgres>("SELECT to_regclass('_sqlx_migrations') IS NOT NULL AS has_table");
+    if !has_table.one(connection).await?.get("has_table")? {
+        return Ok(Vec::new());
+    }
+    let steps = statement::<Postgres>("SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version");
+    let steps = steps.all(connection).await?;
+    let steps = steps.iter().map(|step| {
+        Ok(AppliedStep {
+            version: step.get("version")?,
+            checksum: step.get("checksum")?,
+        })
+    });
+    steps.collect()
 }
 
 struct PostgresWriter {
     pool: PgPool,
+    sessions: Sessions,
     places: Arc<Semaphore>,
     running: TaskTracker,
 }
@@ -145,9 +204,9 @@ impl Writer<Postgres> for PostgresWriter {
             .clone()
             .try_acquire_owned()
             .map_err(|_| StoreError::Unavailable("too many writes are waiting".to_owned()))?;
-        let pool = self.pool.clone();
+        let (pool, sessions) = (self.pool.clone(), self.sessions);
         self.running.spawn(async move {
-            run(&pool, job).await;
+            run(&pool, sessions, job).await;
             drop(place);
         });
         Ok(())
@@ -160,13 +219,13 @@ impl Writer<Postgres> for PostgresWriter {
     }
 }
 
-async fn run(pool: &PgPool, mut job: Box<dyn Job<Postgres>>) {
+async fn run(pool: &PgPool, sessions: Sessions, mut job: Box<dyn Job<Postgres>>) {
     let deadline = Instant::now() + CONFLICT_DEADLINE;
     let stored = loop {
         if job.is_abandoned() {
             return;
         }
-        match run_once(pool, &mut *job).await {
+        match run_once(pool, sessions, &mut *job).await {
             Ok(Ran::Conflict) if Instant::now() < deadline => {}
             Ok(_) => break Ok(()),
             Err(error) if super::error::is_conflict(&error) && Instant::now() < deadline => {}
@@ -176,10 +235,10 @@ async fn run(pool: &PgPool, mut job: Box<dyn Job<Postgres>>) {
     job.finish(stored);
 }
 
-async fn run_once(pool: &PgPool, job: &mut dyn Job<Postgres>) -> Result<Ran, sqlx::Error> {
+async fn run_once(pool: &PgPool, sessions: Sessions, job: &mut dyn Job<Postgres>) -> Result<Ran, sqlx::Error> {
     let mut connection = pool.acquire().await?;
-    let mut transaction = connection.begin().await?;
-    let ran = job.run(&mut transaction).await;
+    let mut transaction = connection.begin_with(SqlStr::from_static(sessions.begin())).await?;
+    let ran = job.run(&mut Connection::new(&mut *transaction, sessions.stay())).await;
     if ran == Ran::Keep {
         transaction.commit().await?;
     } else {

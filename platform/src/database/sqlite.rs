@@ -21,7 +21,8 @@ use sqlx::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
-    Bind, Column, Database, Engine, Job, JobFailure, Ran, Schema, StoreError, engine::Writer, migrations::migrator,
+    Bind, Column, Connection, Database, Engine, Job, JobFailure, Ran, Schema, StoreError, engine::Writer,
+    migrations::migrator,
 };
 use crate::configuration::DatabaseUrl;
 
@@ -54,6 +55,7 @@ impl Engine for Sqlite {
             .await?;
         Ok(Database {
             readers,
+            begin_read: None,
             writer: Arc::new(SqliteWriter::start(connection)),
         })
     }
@@ -72,33 +74,47 @@ impl Engine for Sqlite {
 
     fn fetch<'c>(
         connection: &'c mut SqliteConnection,
+        named: bool,
         sql: &'static str,
         arguments: SqliteArguments,
     ) -> BoxFuture<'c, Result<Vec<SqliteRow>, sqlx::Error>> {
-        Box::pin(query_with::<Sqlite, _>(sql, arguments).fetch_all(connection))
+        Box::pin(
+            query_with::<Sqlite, _>(sql, arguments)
+                .persistent(named)
+                .fetch_all(connection),
+        )
     }
 
     fn fetch_first<'c>(
         connection: &'c mut SqliteConnection,
+        named: bool,
         sql: &'static str,
         arguments: SqliteArguments,
     ) -> BoxFuture<'c, Result<Option<SqliteRow>, sqlx::Error>> {
-        Box::pin(query_with::<Sqlite, _>(sql, arguments).fetch_optional(connection))
+        Box::pin(
+            query_with::<Sqlite, _>(sql, arguments)
+                .persistent(named)
+                .fetch_optional(connection),
+        )
     }
 
     fn execute<'c>(
         connection: &'c mut SqliteConnection,
+        named: bool,
         sql: &'static str,
         arguments: SqliteArguments,
     ) -> BoxFuture<'c, Result<u64, sqlx::Error>> {
         Box::pin(async move {
-            let done = query_with::<Sqlite, _>(sql, arguments).execute(connection).await?;
+            let done = query_with::<Sqlite, _>(sql, arguments)
+                .persistent(named)
+                .execute(connection)
+                .await?;
             Ok(done.rows_affected())
         })
     }
 }
 
-fn options(url: &DatabaseUrl) -> Result<SqliteConnectOptions, StoreError> {
+pub(super) fn options(url: &DatabaseUrl) -> Result<SqliteConnectOptions, StoreError> {
     let DatabaseUrl::Sqlite(path) = url else {
         return Err(StoreError::OtherEngine);
     };
@@ -207,7 +223,7 @@ async fn write_group(connection: &mut SqliteConnection, group: &mut [Box<dyn Job
     for job in group {
         run(connection, "SAVEPOINT operation").await?;
         // A panic undoes the operation and leaves its caller without an outcome; the others go on.
-        let ran = AssertUnwindSafe(job.run(connection))
+        let ran = AssertUnwindSafe(job.run(&mut Connection::new(connection, true)))
             .catch_unwind()
             .await
             .unwrap_or(Ran::Undo);
@@ -220,7 +236,7 @@ async fn write_group(connection: &mut SqliteConnection, group: &mut [Box<dyn Job
 }
 
 async fn run(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
-    Sqlite::execute(connection, sql, SqliteArguments::default())
+    Sqlite::execute(connection, true, sql, SqliteArguments::default())
         .await
         .map(drop)
 }

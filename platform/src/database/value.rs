@@ -33,7 +33,7 @@ impl<'r> Decode<'r, Sqlite> for Timestamp {
 }
 
 /// `timestamptz` counts microseconds from 2000-01-01T00:00:00Z.
-const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
+pub(super) const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
 
 impl Type<Postgres> for Timestamp {
     fn type_info() -> PgTypeInfo {

@@ -3,16 +3,16 @@
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Engine, StoreError, engine::Writer, error::is_conflict};
+use super::{Connection, Engine, StoreError, engine::Writer, error::is_conflict};
 
 /// An operation that runs inside a transaction and may be run again after a conflict.
 pub trait Transaction<E: Engine, T>:
-    for<'c> Fn(&'c mut E::Connection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + Sync + 'static
+    for<'c> Fn(&'c mut Connection<'c, E>) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + Sync + 'static
 {
 }
 
 impl<E: Engine, T, F> Transaction<E, T> for F where
-    F: for<'c> Fn(&'c mut E::Connection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + Sync + 'static
+    F: for<'c> Fn(&'c mut Connection<'c, E>) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + Sync + 'static
 {
 }
 
@@ -37,7 +37,7 @@ pub(crate) trait Job<E: Engine>: Send {
     fn is_abandoned(&self) -> bool;
 
     /// Runs the operation, keeps its outcome, and says what is to become of its changes.
-    fn run<'c>(&'c mut self, connection: &'c mut E::Connection) -> BoxFuture<'c, Ran>;
+    fn run<'c>(&'c mut self, connection: &'c mut Connection<'c, E>) -> BoxFuture<'c, Ran>;
 
     /// Answers the caller: the outcome, or why it is not on disk.
     fn finish(self: Box<Self>, stored: Result<(), JobFailure>);
@@ -54,7 +54,7 @@ impl<E: Engine, T: Send + 'static, F: Transaction<E, T>> Job<E> for Operation<F,
         self.answer.is_closed()
     }
 
-    fn run<'c>(&'c mut self, connection: &'c mut E::Connection) -> BoxFuture<'c, Ran> {
+    fn run<'c>(&'c mut self, connection: &'c mut Connection<'c, E>) -> BoxFuture<'c, Ran> {
         Box::pin(async {
             let outcome = (self.transaction)(connection).await;
             let ran = match &outcome {

@@ -1,7 +1,10 @@
-//! What tests stand on: a clock that they move, a directory that goes away, an issuer of tokens.
+//! What tests stand on: a clock that they move, a directory that goes away, an issuer of tokens, a real PostgreSQL, the
+//! statements that are run and how an engine would run them.
 
 mod issuer;
+mod plans;
 mod postgres;
+mod recorder;
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -14,7 +17,9 @@ use crate::{
 };
 
 pub use issuer::TestIssuer;
-pub use postgres::{empty_postgres_database, postgres_database};
+pub use plans::{Explaining, Plan, ValueOf, plans, run_script};
+pub use postgres::{address_of, empty_postgres_database, over_tcp, postgres_database, through_pooler};
+pub use recorder::StatementRecorder;
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]

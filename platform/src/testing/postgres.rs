@@ -1,12 +1,12 @@
-//! Databases of the run's own PostgreSQL (`scripts/postgres-for-tests`).
+//! Databases of the run's own PostgreSQL and PgBouncer (`scripts/postgres-for-tests`).
 
 use std::env;
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, raw_sql};
 use uuid::Uuid;
 
 use crate::{
-    configuration::{DatabaseUrl, PostgresUrl},
+    configuration::{DatabasePooler, DatabaseUrl, PostgresUrl},
     database::{Engine as _, Schema},
     entropy::{SystemEntropy, uuid_v4},
 };
@@ -63,6 +63,56 @@ pub async fn empty_postgres_database() -> DatabaseUrl {
     database_url(&name)
 }
 
+/// The same database through the run's PgBouncer, which gives each transaction any of four sessions.
+///
+/// # Panics
+/// As [`postgres_database`].
+#[expect(clippy::expect_used, reason = "a test cannot go on without it")]
+pub fn through_pooler(url: &DatabaseUrl) -> DatabaseUrl {
+    let address = url_in("TEST_POSTGRES_POOLER_DIRECTORY", &name_of(url));
+    let mut pooled = PostgresUrl::parse(&address).expect("the address is one");
+    pooled.pooler = DatabasePooler::Transaction;
+    DatabaseUrl::Postgres(pooled)
+}
+
+/// The same database over TCP at a name or address of this machine, with parameters of its own, as a new role. The
+/// server insists on TLS and is certified for `localhost` by the authority in `TEST_POSTGRES_AUTHORITY`.
+///
+/// # Panics
+/// As [`postgres_database`].
+#[expect(clippy::expect_used, reason = "a test cannot go on without it")]
+pub async fn over_tcp(url: &DatabaseUrl, host: &str, parameters: &str) -> DatabaseUrl {
+    let (role, database) = (unused_name(), name_of(url));
+    let port = env::var("TEST_POSTGRES_PORT").expect("the tests run under cargo nextest, which starts a server");
+    let mut server = PgConnection::connect(&self::url("postgres"))
+        .await
+        .expect("the server answers");
+    let create = AssertSqlSafe(format!("CREATE ROLE {role} LOGIN SUPERUSER PASSWORD '{role}'"));
+    raw_sql(create).execute(&mut server).await.expect("the role is made");
+    let address = format!("postgres://{role}:{role}@{host}:{port}/{database}?{parameters}");
+    DatabaseUrl::Postgres(PostgresUrl::parse(&address).expect("the address is one"))
+}
+
+/// The address of a database of a test, for the environment of a process.
+///
+/// # Panics
+/// If it is a file.
+pub fn address_of(url: &DatabaseUrl) -> String {
+    let DatabaseUrl::Postgres(_) = url else {
+        unreachable!("only PostgreSQL has addresses")
+    };
+    self::url(&name_of(url))
+}
+
+#[expect(clippy::expect_used, reason = "a test cannot go on without it")]
+fn name_of(url: &DatabaseUrl) -> String {
+    let DatabaseUrl::Postgres(url) = url else {
+        unreachable!("only PostgreSQL names its databases")
+    };
+    let options = url.options();
+    options.get_database().expect("tests name their database").to_owned()
+}
+
 fn unused_name() -> String {
     let id: Uuid = uuid_v4(&SystemEntropy);
     format!("test_{}", id.simple())
@@ -72,16 +122,16 @@ fn unused_name() -> String {
 async fn create(server: &mut PgConnection, name: &str, template: &str) {
     // Names cannot be parameters; these two are made above, of letters and digits.
     let create = AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {template}"));
-    sqlx::raw_sql(create)
-        .execute(server)
-        .await
-        .expect("the database is made");
+    raw_sql(create).execute(server).await.expect("the database is made");
+}
+
+fn url(database: &str) -> String {
+    url_in("TEST_POSTGRES_DIRECTORY", database)
 }
 
 #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
-fn url(database: &str) -> String {
-    let directory =
-        env::var("TEST_POSTGRES_DIRECTORY").expect("the tests run under cargo nextest, which starts a server");
+fn url_in(variable: &str, database: &str) -> String {
+    let directory = env::var(variable).expect("the tests run under cargo nextest, which starts a server");
     format!("postgres://postgres@localhost/{database}?host={directory}")
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use platform::{
-    configuration::{Arguments, DatabaseUrl, PostgresUrl, Program, Settings, command},
+    configuration::{Arguments, DataCommand, DatabaseUrl, PostgresUrl, Program, Settings, command},
     testing::Workspace,
 };
 use proto::{
@@ -130,7 +130,7 @@ fn environment(service: &Value) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn settings() -> BTreeSet<String> {
-    let command = command(&PROGRAM);
+    let command = command::<DataCommand>(&PROGRAM);
     let names = command
         .get_arguments()
         .filter_map(|argument| argument.get_env()?.to_str());
@@ -174,7 +174,7 @@ fn every_variable_is_a_setting_and_every_choice_is_passed_on() {
 #[test]
 fn every_command_is_one_of_the_binaries() {
     let compose = compose();
-    let command = command(&PROGRAM);
+    let command = command::<DataCommand>(&PROGRAM);
     let binaries = binaries();
     for (name, service) in ours(&compose) {
         let [binary, action] = strings(&service["command"])[..] else {

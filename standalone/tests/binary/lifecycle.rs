@@ -155,6 +155,8 @@ fn help_documents_every_command_and_the_version_is_told() {
         "serve",
         "migrate",
         "healthcheck",
+        "backup",
+        "import-database",
         "HOLDFAST_DATA_DIR",
         "HOLDFAST_LOG_FORMAT",
     ] {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
 
 mod compose;
+mod data;
 mod durability;
 mod grpcurl;
 mod kill_under_load;

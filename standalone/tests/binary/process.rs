@@ -37,11 +37,12 @@ pub(crate) fn command(data_dir: &Path) -> Command {
 impl Process {
     /// Starts it and waits until it says that it is ready.
     pub(crate) fn start(data_dir: &Path) -> Self {
-        let mut child = command(data_dir)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::start_with(command(data_dir))
+    }
+
+    /// The same, by a command of one's own.
+    pub(crate) fn start_with(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut announcement = String::new();
         while !announcement.ends_with("Ctrl-C stops it.\n") {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use platform::configuration::{Program, command};
+use platform::configuration::{DataCommand, Program, command};
 use standalone::ADMIN_LISTEN;
 
 const PROGRAM: Program = Program {
@@ -32,7 +32,7 @@ fn documented() -> Vec<[String; 3]> {
 #[test]
 fn the_settings_table_is_what_the_binaries_accept() {
     let mut accepted = Vec::new();
-    for argument in command(&PROGRAM)
+    for argument in command::<DataCommand>(&PROGRAM)
         .get_arguments()
         .filter(|argument| argument.get_env().is_some())
     {

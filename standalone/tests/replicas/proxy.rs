@@ -44,7 +44,9 @@ impl Proxy {
         let database: Database<Postgres> = Postgres::open(url, schema).await.unwrap();
         let name = database.read(|connection| {
             Box::pin(async {
-                let row = raw_sql("SELECT current_database()::text").fetch_one(connection).await?;
+                let row = raw_sql("SELECT current_database()::text")
+                    .fetch_one(connection.driver())
+                    .await?;
                 row.try_get::<String, _>(0)
             })
         });

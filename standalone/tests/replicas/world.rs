@@ -255,7 +255,7 @@ pub(crate) fn assert_refused<T: std::fmt::Debug>(answer: Result<T, Status>, code
 pub(crate) async fn numbers(database: &Database<Postgres>, sql: &'static str) -> Vec<i64> {
     let rows = database.read(move |connection| {
         Box::pin(async move {
-            let rows = raw_sql(sql).fetch_all(connection).await?;
+            let rows = raw_sql(sql).fetch_all(connection.driver()).await?;
             rows.iter().map(|row| row.try_get(0)).collect()
         })
     });

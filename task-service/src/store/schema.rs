@@ -26,6 +26,7 @@ pub const SCHEMA: Schema = Schema {
         description: "tasks",
         sql: include_str!("../../migrations/postgres/0001_tasks.sql"),
     }],
+    filled_by_migration: &["token_keys"],
 };
 
 /// Brings the schema of a database up to date and makes its token key.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use platform::{
     clock::Timestamp,
-    database::{Database, Engine, Record, StoreError, statement},
+    database::{Connection, Database, Engine, Record, StoreError, statement},
 };
 use uuid::Uuid;
 
@@ -116,7 +116,7 @@ impl<E: Engine> TaskStore for SqlTaskStore<E> {
 }
 
 async fn create<E: Engine>(
-    connection: &mut E::Connection,
+    connection: &mut Connection<'_, E>,
     owner: OwnerId,
     task: Arc<Task>,
     effect: Effect,
@@ -146,7 +146,7 @@ async fn create<E: Engine>(
 }
 
 async fn change<E: Engine>(
-    connection: &mut E::Connection,
+    connection: &mut Connection<'_, E>,
     owner: OwnerId,
     edit: Arc<Edit>,
     effect: Effect,
@@ -189,7 +189,7 @@ fn outcome(found: Option<Task>, edit: &Edit) -> Outcome {
 }
 
 /// `None` if the owner's account is gone.
-async fn take_seq<E: Engine>(connection: &mut E::Connection, owner: OwnerId) -> Result<Option<i64>, sqlx::Error> {
+async fn take_seq<E: Engine>(connection: &mut Connection<'_, E>, owner: OwnerId) -> Result<Option<i64>, sqlx::Error> {
     let row = statement::<E>(TAKE_SEQ).bind(owner.as_uuid()).one(connection).await?;
     if row.get::<Option<Timestamp>>("erased_time")?.is_some() {
         return_seq::<E>(connection, owner).await?;
@@ -198,7 +198,7 @@ async fn take_seq<E: Engine>(connection: &mut E::Connection, owner: OwnerId) -> 
     row.get("change_seq").map(Some)
 }
 
-async fn return_seq<E: Engine>(connection: &mut E::Connection, owner: OwnerId) -> Result<(), sqlx::Error> {
+async fn return_seq<E: Engine>(connection: &mut Connection<'_, E>, owner: OwnerId) -> Result<(), sqlx::Error> {
     statement::<E>(RETURN_SEQ)
         .bind(owner.as_uuid())
         .execute(connection)
@@ -206,7 +206,11 @@ async fn return_seq<E: Engine>(connection: &mut E::Connection, owner: OwnerId) -
         .map(drop)
 }
 
-async fn get<E: Engine>(connection: &mut E::Connection, owner: OwnerId, id: Uuid) -> Result<Option<Task>, sqlx::Error> {
+async fn get<E: Engine>(
+    connection: &mut Connection<'_, E>,
+    owner: OwnerId,
+    id: Uuid,
+) -> Result<Option<Task>, sqlx::Error> {
     let row = statement::<E>(GET)
         .bind(owner.as_uuid())
         .bind(id)
@@ -218,7 +222,7 @@ async fn get<E: Engine>(connection: &mut E::Connection, owner: OwnerId, id: Uuid
 /// [`INSERT`] and [`UPDATE`] take the same parameters: the whole row.
 async fn write_task<E: Engine>(
     sql: &'static str,
-    connection: &mut E::Connection,
+    connection: &mut Connection<'_, E>,
     owner: OwnerId,
     task: &Task,
 ) -> Result<u64, sqlx::Error> {

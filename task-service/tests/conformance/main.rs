@@ -68,5 +68,6 @@ fn opted_out(engine: &str, case: &str) -> Option<&'static str> {
     entry.map(|(_, _, reason)| *reason)
 }
 
-on_engine!(sqlite = sqlx::Sqlite);
-on_engine!(postgres = sqlx::Postgres);
+on_engine!(sqlite = crate::world::Sqlite);
+on_engine!(postgres = crate::world::Postgres);
+on_engine!(postgres_pooled = crate::world::PooledPostgres);

@@ -13,7 +13,7 @@ use platform::{
     configuration::DatabaseUrl,
     database::{Database, Engine, StoreError, statement},
     entropy::{SystemEntropy, uuid_v4},
-    testing::{ManualClock, TestIssuer, Workspace, postgres_database},
+    testing::{ManualClock, TestIssuer, Workspace, postgres_database, through_pooler},
     verification::{KeyRing, Verifier},
 };
 use task_service::{
@@ -28,21 +28,42 @@ use uuid::Uuid;
 
 const ISSUER: &str = "http://issuer.test";
 
-/// An engine as the tests use it.
-pub(crate) trait TestEngine: Engine {
+/// Where the cases run.
+pub(crate) trait TestDatabase {
+    type Engine: Engine;
+
     /// A new database, in the workspace if it is a file.
     async fn database(workspace: &Workspace) -> DatabaseUrl;
 }
 
-impl TestEngine for sqlx::Sqlite {
+pub(crate) struct Sqlite;
+
+impl TestDatabase for Sqlite {
+    type Engine = sqlx::Sqlite;
+
     async fn database(workspace: &Workspace) -> DatabaseUrl {
         workspace.sqlite("task.db")
     }
 }
 
-impl TestEngine for sqlx::Postgres {
+pub(crate) struct Postgres;
+
+impl TestDatabase for Postgres {
+    type Engine = sqlx::Postgres;
+
     async fn database(_: &Workspace) -> DatabaseUrl {
         postgres_database(&SCHEMA).await
+    }
+}
+
+/// `HOLDFAST_DATABASE_POOLER=transaction`.
+pub(crate) struct PooledPostgres;
+
+impl TestDatabase for PooledPostgres {
+    type Engine = sqlx::Postgres;
+
+    async fn database(_: &Workspace) -> DatabaseUrl {
+        through_pooler(&postgres_database(&SCHEMA).await)
     }
 }
 
@@ -60,9 +81,9 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn open<E: TestEngine>() -> Self {
+    pub(crate) async fn open<D: TestDatabase>() -> Self {
         let workspace = Workspace::new();
-        let url = E::database(&workspace).await;
+        let url = D::database(&workspace).await;
         let database = TaskDatabase::open(&url, &SystemEntropy)
             .await
             .expect("the database opens");
@@ -71,7 +92,7 @@ impl World {
             clock: ManualClock::new(),
             url,
             database,
-            erase: |url, owner| Box::pin(async move { erase(&E::open(&url, &SCHEMA).await?, owner).await }),
+            erase: |url, owner| Box::pin(async move { erase(&D::Engine::open(&url, &SCHEMA).await?, owner).await }),
             issuer: TestIssuer::new(ISSUER, "key"),
             verifier: OnceCell::new(),
             next_id: AtomicU32::new(1),

@@ -5,5 +5,4 @@
 mod opening;
 mod ownership;
 mod plans;
-mod recorder;
 mod sources;

@@ -1,6 +1,6 @@
 //! The statements that are really run, as the trace target `holdfast::sql` tells them.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::{
     Event, Subscriber,
@@ -13,13 +13,14 @@ use tracing_subscriber::{
 };
 
 /// Records the statements of this thread until it is dropped.
-pub(crate) struct Recorder {
+pub struct StatementRecorder {
     statements: Arc<Mutex<Vec<String>>>,
     _guard: DefaultGuard,
 }
 
-impl Recorder {
-    pub(crate) fn start() -> Self {
+impl StatementRecorder {
+    /// Begins to record.
+    pub fn start() -> Self {
         let statements = Arc::<Mutex<Vec<String>>>::default();
         let subscriber = tracing_subscriber::registry().with(Statements(statements.clone()));
         Self {
@@ -29,9 +30,9 @@ impl Recorder {
     }
 
     /// Each statement once, in the order of their first run.
-    pub(crate) fn statements(self) -> Vec<String> {
+    pub fn statements(self) -> Vec<String> {
         let mut once = Vec::new();
-        for sql in self.statements.lock().expect("nothing panicked").drain(..) {
+        for sql in self.statements.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             if !once.contains(&sql) {
                 once.push(sql);
             }
@@ -55,7 +56,10 @@ struct SqlOf<'a>(&'a Mutex<Vec<String>>);
 impl Visit for SqlOf<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "sql" {
-            self.0.lock().expect("nothing panicked").push(value.to_owned());
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(value.to_owned());
         }
     }
 

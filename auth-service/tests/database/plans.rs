@@ -1,0 +1,165 @@
+//! The hot statements find their rows by an index, whatever else is in the tables.
+
+use std::time::Duration;
+
+use auth_service::{
+    accounts::Email,
+    refresh_tokens::Presented,
+    sessions::{Client, EndReason, Lifetimes, NewSession, RefreshOutcome},
+    store::{AccountStore as _, SCHEMA, SessionStore as _, SqlStore},
+};
+use platform::{
+    clock::Timestamp,
+    database::Engine,
+    testing::{Explaining, StatementRecorder, Workspace, plans, run_script},
+};
+use sqlx::{Postgres, Sqlite};
+use uuid::Uuid;
+
+/// One of the people, and the id of their session: the seed numbers both from zero.
+const SEVENTH: Uuid = Uuid::from_u128(7);
+const EMAIL: &str = "person7@example.com";
+/// Soon after every session of the seed was opened.
+const NOW: Timestamp = Timestamp::from_micros(1_700_000_100_000_000);
+const LIFETIMES: Lifetimes = Lifetimes {
+    idle: Duration::from_hours(1),
+    absolute: Duration::from_hours(4),
+};
+
+#[tokio::test]
+async fn hot_statements_use_an_index_on_sqlite() {
+    hot_statements_use_an_index::<Sqlite>(20_000).await;
+}
+
+#[tokio::test]
+async fn hot_statements_use_an_index_on_postgres() {
+    hot_statements_use_an_index::<Postgres>(20_000).await;
+}
+
+#[tokio::test]
+#[ignore = "a million accounts take a minute: scripts/soak"]
+async fn hot_statements_use_an_index_at_a_million_on_sqlite() {
+    hot_statements_use_an_index::<Sqlite>(1_000_000).await;
+}
+
+#[tokio::test]
+#[ignore = "a million accounts take a minute: scripts/soak"]
+async fn hot_statements_use_an_index_at_a_million_on_postgres() {
+    hot_statements_use_an_index::<Postgres>(1_000_000).await;
+}
+
+async fn hot_statements_use_an_index<E: Seeded>(accounts: u32) {
+    let workspace = Workspace::new();
+    let database = E::open(&E::database(&workspace, &SCHEMA).await, &SCHEMA).await.unwrap();
+    run_script(&database, E::seed(accounts)).await;
+
+    let recorder = StatementRecorder::start();
+    use_the_store(&SqlStore::new(database.clone())).await;
+    let statements = recorder.statements();
+    for expected in [
+        "WHERE email_key",
+        "UPDATE accounts",
+        "FROM sessions JOIN accounts",
+        "SET generation",
+        "FROM sessions WHERE",
+        "SET end_time",
+        "INSERT INTO sessions",
+    ] {
+        assert!(
+            statements.iter().any(|sql| sql.contains(expected)),
+            "{expected} was not run"
+        );
+    }
+    for sql in statements {
+        for plan in plans(&database, &sql, value_of).await {
+            assert_eq!(plan.fault(), None, "{sql}\n{plan:#?}");
+            assert!(plan.says(E::SEARCH) || sql.contains("INSERT"), "{sql}\n{plan:#?}");
+        }
+    }
+    database.close().await;
+}
+
+/// Every operation on accounts and sessions, so that its statements are run.
+async fn use_the_store<E: Engine>(store: &SqlStore<E>) {
+    let email = Email::parse(EMAIL).unwrap_or_else(|problem| panic!("{problem}"));
+    let found = store.credentials(&email).await.unwrap().unwrap();
+    assert_eq!(found.account.id, SEVENTH);
+    store
+        .replace_password_hash(SEVENTH, "hash", "other", NOW)
+        .await
+        .unwrap();
+    assert!(store.session(SEVENTH, SEVENTH).await.unwrap().is_some());
+    let presented = Presented {
+        session: SEVENTH,
+        generation: 0,
+    };
+    let rotated = store.refresh(presented, LIFETIMES, NOW).await.unwrap();
+    assert!(matches!(rotated, RefreshOutcome::Rotated(_)));
+    let repeated = store.refresh(presented, LIFETIMES, NOW).await.unwrap();
+    assert!(matches!(repeated, RefreshOutcome::Repeated(_)));
+    store.end_session(SEVENTH, EndReason::Logout, NOW).await.unwrap();
+    let opened = NewSession {
+        id: Uuid::max(),
+        account: SEVENTH,
+        client: Client {
+            user_agent: String::new(),
+            ip_address: String::new(),
+        },
+        create_time: NOW,
+        idle_expire_time: NOW.plus(LIFETIMES.idle),
+        expire_time: NOW.plus(LIFETIMES.absolute),
+    };
+    store.open_session(opened).await.unwrap();
+}
+
+/// So many accounts, each with a session.
+trait Seeded: Explaining {
+    fn seed(accounts: u32) -> String;
+}
+
+impl Seeded for Sqlite {
+    fn seed(accounts: u32) -> String {
+        format!(
+            "WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < {accounts} - 1)
+             INSERT INTO accounts (account_id, email, email_key, display_name, password_hash, create_time, update_time)
+             SELECT unhex(printf('%032x', n)), 'person' || n || '@example.com', 'person' || n || '@example.com', '', 'hash',
+                    1700000000000000, 1700000000000000
+             FROM numbers;
+             WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < {accounts} - 1)
+             INSERT INTO sessions (session_id, account_id, generation, moved_time, create_time, last_used_time,
+                                   idle_expire_time, expire_time, user_agent, ip_address)
+             SELECT unhex(printf('%032x', n)), unhex(printf('%032x', n)), 0, 1700000000000000, 1700000000000000,
+                    1700000000000000, 1700003600000000, 1700014400000000, '', ''
+             FROM numbers"
+        )
+    }
+}
+
+impl Seeded for Postgres {
+    fn seed(accounts: u32) -> String {
+        format!(
+            "INSERT INTO accounts (account_id, email, email_key, display_name, password_hash, create_time, update_time)
+             SELECT lpad(to_hex(n), 32, '0')::uuid, 'person' || n || '@example.com', 'person' || n || '@example.com', '',
+                    'hash', to_timestamp(1700000000), to_timestamp(1700000000)
+             FROM generate_series(0, {accounts} - 1) AS n;
+             INSERT INTO sessions (session_id, account_id, generation, moved_time, create_time, last_used_time,
+                                   idle_expire_time, expire_time, user_agent, ip_address)
+             SELECT lpad(to_hex(n), 32, '0')::uuid, lpad(to_hex(n), 32, '0')::uuid, 0, to_timestamp(1700000000),
+                    to_timestamp(1700000000), to_timestamp(1700000000), to_timestamp(1700003600), to_timestamp(1700014400),
+                    '', ''
+             FROM generate_series(0, {accounts} - 1) AS n;
+             ANALYZE accounts, sessions"
+        )
+    }
+}
+
+/// A value of a type, as the seed has it.
+fn value_of(parameter: &str) -> String {
+    match parameter {
+        "uuid" => format!("'{SEVENTH}'"),
+        "timestamp with time zone" => "to_timestamp(1700000100)".to_owned(),
+        "text" => format!("'{EMAIL}'"),
+        "bigint" => "0".to_owned(),
+        other => panic!("no value for {other}"),
+    }
+}
