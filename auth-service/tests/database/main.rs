@@ -3,3 +3,4 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
 
 mod plans;
+mod upgrade;

@@ -37,6 +37,22 @@ pub(super) struct AppliedStep {
     pub(super) checksum: Vec<u8>,
 }
 
+impl Schema {
+    /// The schema as it was at that version.
+    ///
+    /// # Panics
+    /// If there was none.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn at(&self, version: usize) -> Self {
+        Self {
+            sqlite: &self.sqlite[..version],
+            postgres: &self.postgres[..version],
+            ..*self
+        }
+    }
+}
+
 /// The migrator of some steps.
 pub(super) fn migrator(migrations: &'static [Migration]) -> Migrator {
     let steps = migrations.iter().map(|step| {

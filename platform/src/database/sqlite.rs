@@ -18,7 +18,11 @@ use sqlx::{
         SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::mpsc,
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 
 use super::{
     Bind, Column, Connection, Database, Engine, Job, JobFailure, Ran, Schema, StoreError, engine::Writer,
@@ -28,6 +32,10 @@ use crate::configuration::DatabaseUrl;
 
 /// How long a statement waits for another process that holds the database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection that finds the database held waits before it tries again.
+const CONNECT_PAUSE: Duration = Duration::from_millis(10);
+/// The result code of a database that is held by another.
+const SQLITE_BUSY: i64 = 5;
 /// How long a read waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a migration is tried while another process migrates too.
@@ -132,7 +140,7 @@ pub(super) fn options(url: &DatabaseUrl) -> Result<SqliteConnectOptions, StoreEr
 /// A connection to the database with its schema up to date. Two processes that begin at once both come to that:
 /// the one that finds a step taken by the other meanwhile looks again.
 async fn migrated(options: &SqliteConnectOptions, schema: &Schema) -> Result<SqliteConnection, StoreError> {
-    let mut connection = options.connect().await?;
+    let mut connection = connect(options).await?;
     let migrator = migrator(schema.sqlite);
     let mut attempt = 1;
     while let Err(error) = migrator.run_direct(None, &mut connection, false).await {
@@ -142,6 +150,25 @@ async fn migrated(options: &SqliteConnectOptions, schema: &Schema) -> Result<Sql
         attempt += 1;
     }
     Ok(connection)
+}
+
+/// The first connection makes a new file one with a write-ahead log, for which `SQLite` does not wait its turn as it does
+/// for every other lock.
+async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match options.connect().await {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => sleep(CONNECT_PAUSE).await,
+            connected => return connected,
+        }
+    }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    // The low byte of an extended code is the primary one.
+    code.and_then(|code| code.parse::<i64>().ok())
+        .is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 /// Only the owner may read the file; `SQLite` gives its journals the same mode.

@@ -12,6 +12,7 @@ mod process;
 mod durability;
 mod flood;
 mod idle;
+mod million;
 mod timing;
 
 use std::time::Duration;

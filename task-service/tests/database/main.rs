@@ -3,6 +3,8 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
 
 mod opening;
+mod owner;
 mod ownership;
 mod plans;
 mod sources;
+mod upgrade;

@@ -1,23 +1,19 @@
 //! The hot statements find their rows by an index, whatever else is in the tables.
 
-use std::sync::Arc;
-
 use platform::{
     clock::Clock as _,
-    testing::{Explaining, ManualClock, StatementRecorder, TestIssuer, Workspace, plans, run_script},
-    verification::{KeyRing, Verifier},
+    testing::{Explaining, ManualClock, StatementRecorder, Workspace, plans, run_script},
 };
 use sqlx::{Postgres, Sqlite};
 use task_service::{
     change::{Change, NewValues},
-    owner::OwnerId,
     pages::{Cursor, StateFilter},
     store::{Changed, Created, Edit, Effect, SCHEMA, SqlTaskStore, TaskStore},
     task::{Content, Task},
 };
 use uuid::Uuid;
 
-const ISSUER: &str = "http://issuer.test";
+use crate::owner::owner;
 
 /// One of the people with 100 tasks each, and the id of their first task: the seed numbers both from zero.
 const SEVENTH: Uuid = Uuid::from_u128(7);
@@ -127,14 +123,6 @@ async fn use_the_store(store: &dyn TaskStore) {
             Ok(Changed::Task(_))
         ));
     }
-}
-
-/// There is no other way to an `OwnerId` than a verified token.
-async fn owner(subject: Uuid) -> OwnerId {
-    let (issuer, clock) = (TestIssuer::new(ISSUER, "key"), Arc::new(ManualClock::new()));
-    let token = issuer.token(subject, Uuid::nil(), clock.now());
-    let verifier = Verifier::new(ISSUER, Arc::new(KeyRing::new(issuer)), clock);
-    OwnerId::of(&verifier.verify(&token).await.expect("the token is good"))
 }
 
 /// Tasks of so many owners, 100 each, half of them completed, one in fifty deleted; among as many owners as there are tasks.
