@@ -1,9 +1,10 @@
 //! What differs between database engines.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use sqlx::{Connection as _, Decode, Encode, Pool, Postgres, SqlStr, Sqlite, Type};
+use sqlx::{Connection as _, Decode, Encode, Pool, Postgres, SqlStr, Sqlite, Type, pool::PoolConnection};
+use tokio::time::timeout;
 
 use super::{
     Connection, Schema, StoreError, Transaction,
@@ -74,6 +75,31 @@ pub(super) trait Writer<E: Engine>: Send + Sync {
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 
+/// A server whose machine is gone sends neither the answer nor the end of the statement's time.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(7);
+/// Before a connection goes back to its pool it must answer once more.
+const RETURN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A connection out of a pool. One that does not answer when it is given back is closed; sqlx by itself would wait for
+/// the answer for ever, and keep the connection's place.
+pub(super) struct Lease<E: Engine>(pub(super) PoolConnection<E>);
+
+impl<E: Engine> Lease<E> {
+    /// Whatever keeps a connection from being had, the database cannot be used just now.
+    pub(super) async fn take(pool: &Pool<E>) -> Result<Self, StoreError> {
+        let connection = pool.acquire().await;
+        connection
+            .map(Self)
+            .map_err(|error| StoreError::Unavailable(error.to_string()))
+    }
+}
+
+impl<E: Engine> Drop for Lease<E> {
+    fn drop(&mut self) {
+        tokio::spawn(timeout(RETURN_TIMEOUT, self.0.return_to_pool()));
+    }
+}
+
 /// An open database with its schema up to date.
 pub struct Database<E: Engine> {
     pub(super) readers: Pool<E>,
@@ -98,14 +124,20 @@ impl<E: Engine> Database<E> {
         &self,
         operation: impl for<'c> FnOnce(&'c mut Connection<'c, E>) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send,
     ) -> Result<T, StoreError> {
-        let mut connection = self.readers.acquire().await?;
-        let Some(begin) = self.begin_read else {
-            return Ok(operation(&mut Connection::new(&mut *connection, true)).await?);
+        let mut connection = Lease::take(&self.readers).await?;
+        let read = async {
+            let Some(begin) = self.begin_read else {
+                return operation(&mut Connection::new(&mut *connection.0, true)).await;
+            };
+            let mut transaction = connection.0.begin_with(SqlStr::from_static(begin)).await?;
+            let found = operation(&mut Connection::new(&mut *transaction, false)).await?;
+            transaction.commit().await?;
+            Ok(found)
         };
-        let mut transaction = connection.begin_with(SqlStr::from_static(begin)).await?;
-        let found = operation(&mut Connection::new(&mut *transaction, false)).await?;
-        transaction.commit().await?;
-        Ok(found)
+        match timeout(ANSWER_TIMEOUT, read).await {
+            Ok(found) => Ok(found?),
+            Err(_) => Err(StoreError::Unavailable("the database fell silent".to_owned())),
+        }
     }
 
     /// Runs an operation that writes, as one transaction, and returns when it is on disk. An `Err` of the

@@ -8,12 +8,15 @@ use sqlx::{
     postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
     query_with,
 };
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep, timeout},
+};
 use tokio_util::task::TaskTracker;
 
 use super::{
     Bind, Column, Connection, Database, Engine, Job, JobFailure, Ran, Schema, StoreError,
-    engine::Writer,
+    engine::{ANSWER_TIMEOUT, Lease, Writer},
     migrations::{AppliedStep, check_version, migrator},
     statement,
 };
@@ -32,8 +35,10 @@ const TIMEOUTS: [(&str, &str); 3] = [
 ];
 /// How many writes may run or wait for a connection; the next is refused.
 const WRITE_QUEUE: usize = 1024;
-/// For so long a write is run again after conflicts.
+/// For so long a write is run again after conflicts, with pauses that grow.
 const CONFLICT_DEADLINE: Duration = Duration::from_secs(5);
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Whether a connection of ours stays on one session of the server, or only each of its transactions does.
 #[derive(Clone, Copy)]
@@ -221,28 +226,60 @@ impl Writer<Postgres> for PostgresWriter {
 
 async fn run(pool: &PgPool, sessions: Sessions, mut job: Box<dyn Job<Postgres>>) {
     let deadline = Instant::now() + CONFLICT_DEADLINE;
+    let mut pause = FIRST_PAUSE;
     let stored = loop {
         if job.is_abandoned() {
             return;
         }
-        match run_once(pool, sessions, &mut *job).await {
-            Ok(Ran::Conflict) if Instant::now() < deadline => {}
-            Ok(_) => break Ok(()),
-            Err(error) if super::error::is_conflict(&error) && Instant::now() < deadline => {}
-            Err(error) => break Err(JobFailure(error.to_string())),
+        let ran = run_once(pool, sessions, &mut *job).await;
+        let conflict = matches!(&ran, Ok(Ran::Conflict) | Err(Failed::Conflict));
+        if conflict && Instant::now() < deadline {
+            sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+            continue;
         }
+        break match ran {
+            Ok(_) => Ok(()),
+            Err(failed) => Err(JobFailure(failed.to_string())),
+        };
     };
     job.finish(stored);
 }
 
-async fn run_once(pool: &PgPool, sessions: Sessions, job: &mut dyn Job<Postgres>) -> Result<Ran, sqlx::Error> {
-    let mut connection = pool.acquire().await?;
-    let mut transaction = connection.begin_with(SqlStr::from_static(sessions.begin())).await?;
-    let ran = job.run(&mut Connection::new(&mut *transaction, sessions.stay())).await;
-    if ran == Ran::Keep {
-        transaction.commit().await?;
-    } else {
-        transaction.rollback().await?;
+/// Why a transaction is not on disk, though its operation did not fail.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error("the transaction met another one")]
+    Conflict,
+    #[error("{0}")]
+    Unavailable(String),
+    /// What became of a commit without an answer nobody knows.
+    #[error("the database fell silent")]
+    Silent,
+}
+
+impl From<sqlx::Error> for Failed {
+    fn from(error: sqlx::Error) -> Self {
+        if super::error::is_conflict(&error) {
+            Self::Conflict
+        } else {
+            Self::Unavailable(error.to_string())
+        }
     }
-    Ok(ran)
+}
+
+async fn run_once(pool: &PgPool, sessions: Sessions, job: &mut dyn Job<Postgres>) -> Result<Ran, Failed> {
+    let lease = Lease::take(pool).await;
+    let mut connection = lease.map_err(|error| Failed::Unavailable(error.to_string()))?;
+    let run = async {
+        let mut transaction = connection.0.begin_with(SqlStr::from_static(sessions.begin())).await?;
+        let ran = job.run(&mut Connection::new(&mut *transaction, sessions.stay())).await;
+        if ran == Ran::Keep {
+            transaction.commit().await?;
+        } else {
+            transaction.rollback().await?;
+        }
+        Ok(ran)
+    };
+    timeout(ANSWER_TIMEOUT, run).await.unwrap_or(Err(Failed::Silent))
 }
