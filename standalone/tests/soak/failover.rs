@@ -24,10 +24,10 @@ use proxy::{Proxy, Route};
 /// Processes that share the databases.
 const PROCESSES: usize = 2;
 /// Good answers to each client before the loss, and again after it.
-const CALLS: usize = 100;
+const CALLS: usize = 50;
 /// How long nobody is there.
 const OUTAGE: Duration = Duration::from_secs(3);
-/// From the promotion to the first acknowledged write.
+/// From the begin of the promotion to the first acknowledged write.
 const RESUMED_WITHIN: Duration = Duration::from_secs(5);
 /// And until every single client is served again.
 const ALL_SERVED_WITHIN: Duration = Duration::from_secs(20);
@@ -88,17 +88,19 @@ async fn lose_the_primary(loss: Loss) {
             cluster.primary.kill();
         }
     }
+    // Whatever is written from here on is written by the standby.
+    let lost_at = Instant::now();
     load.go_on(OUTAGE).await;
     let standby = Route::To(cluster.standby.socket());
     if let Loss::PointedEarly = loss {
         proxy.point(standby.clone());
         load.go_on(OUTAGE).await;
     }
+    let promoted_at = Instant::now();
     cluster.standby.promote();
     if loss != Loss::PointedEarly {
         proxy.point(standby);
     }
-    let promoted = Instant::now();
     load.all_served(CALLS, ALL_SERVED_WITHIN).await;
     let (answers, ledger) = load.end().await;
 
@@ -106,22 +108,22 @@ async fn lose_the_primary(loss: Loss) {
     for process in &processes {
         lost.extend(ledger.lost(process).await);
     }
-    let written: Vec<_> = answers
+    let is_write = |answer: &&Answer| answer.work == Work::Write && answer.outcome.is_ok();
+    let (before, after): (Vec<_>, Vec<_>) = answers
         .iter()
-        .filter(|answer| answer.work == Work::Write && answer.outcome.is_ok())
-        .map(|answer| answer.ended)
-        .collect();
-    let last_before = *written.iter().filter(|ended| **ended < promoted).max().unwrap();
-    let first_after = *written.iter().filter(|ended| **ended >= promoted).min().unwrap();
-    let resumed = first_after - promoted;
+        .filter(is_write)
+        .partition(|answer| answer.began < lost_at);
+    let last_before = before.iter().map(|write| write.ended).max().unwrap();
+    let first_after = after.iter().map(|write| write.ended).min().unwrap();
+    let resumed = first_after - promoted_at;
     println!(
         "{loss:?}: {} writes to {} tasks acknowledged, {} lost",
-        written.len(),
+        before.len() + after.len(),
         ledger.tasks(),
         lost.len()
     );
     println!(
-        "no write for {:?}, of it {resumed:?} after the promotion",
+        "no write for {:?}, of it {resumed:?} since the promotion began",
         first_after - last_before
     );
     let refusals = refusals(&answers);

@@ -29,7 +29,10 @@ pub(super) struct Proxy {
 
 impl Proxy {
     pub(super) fn start(route: Route) -> Self {
-        let reserved = socket("127.0.0.1:0".parse().unwrap());
+        let reserved = TcpSocket::new_v4().unwrap();
+        reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        // Only now: before, the address might have been given to somebody else too.
+        reserved.set_reuseaddr(true).unwrap();
         let address = reserved.local_addr().unwrap();
         let (route, routes) = watch::channel(route);
         let running = tokio::spawn(carry_all(reserved, routes)).abort_handle();
@@ -56,23 +59,22 @@ impl Drop for Proxy {
     }
 }
 
-/// A socket that does not listen yet. Several may have one address as long as only one of them listens, so that
-/// the address stays ours while connections to it are refused.
-fn socket(address: SocketAddr) -> TcpSocket {
+/// Listens where another socket only keeps the address, so that it stays ours while connections to it are refused.
+fn listen(reserved: &TcpSocket) -> TcpListener {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
-    socket.bind(address).unwrap();
-    socket
+    socket.bind(reserved.local_addr().unwrap()).unwrap();
+    socket.listen(1024).unwrap()
 }
 
 async fn carry_all(reserved: TcpSocket, mut routes: watch::Receiver<Route>) {
-    let address = reserved.local_addr().unwrap();
     let mut connections = JoinSet::new();
+    let mut listener = None;
     loop {
-        let listener = match *routes.borrow_and_update() {
-            Route::Refused => None,
-            Route::To(_) | Route::Silent => Some(socket(address).listen(1024).unwrap()),
-        };
+        match *routes.borrow_and_update() {
+            Route::Refused => listener = None,
+            Route::To(_) | Route::Silent => drop(listener.get_or_insert_with(|| listen(&reserved))),
+        }
         loop {
             tokio::select! {
                 biased;
