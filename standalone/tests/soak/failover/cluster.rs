@@ -125,12 +125,12 @@ impl Server {
         );
         let mut start = self.control();
         start.arg("--log").arg(&log).arg("--options").arg(options).arg("start");
-        if !run(&mut start).status.success() {
-            panic!(
-                "PostgreSQL does not start:\n{}",
-                fs::read_to_string(log).unwrap_or_default()
-            );
-        }
+        let started = run(&mut start).status.success();
+        assert!(
+            started,
+            "PostgreSQL does not start:\n{}",
+            fs::read_to_string(log).unwrap_or_default()
+        );
     }
 
     /// What a statement returns: a line for each row, its columns between bars.

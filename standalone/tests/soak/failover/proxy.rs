@@ -73,7 +73,9 @@ async fn carry_all(reserved: TcpSocket, mut routes: watch::Receiver<Route>) {
     loop {
         match *routes.borrow_and_update() {
             Route::Refused => listener = None,
-            Route::To(_) | Route::Silent => drop(listener.get_or_insert_with(|| listen(&reserved))),
+            Route::To(_) | Route::Silent => {
+                listener.get_or_insert_with(|| listen(&reserved));
+            }
         }
         loop {
             tokio::select! {
