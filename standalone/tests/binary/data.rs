@@ -156,7 +156,7 @@ async fn an_installation_moves_to_postgres_however_often_it_is_interrupted() {
     let told = String::from_utf8_lossy(&again.stdout);
     assert_eq!(told.matches("there already").count(), told.lines().count(), "{told}");
 
-    let process = Process::start_with(on_postgres());
+    let process = Process::start_as(on_postgres().stderr(Stdio::piped()));
     assert_eq!(tasks(&process, &tokens).await, before);
     assert_eq!(tasks(&process, &log_in(&process).await).await, before);
     let refresh = RefreshRequest {

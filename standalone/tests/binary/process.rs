@@ -37,18 +37,20 @@ pub(crate) fn command(data_dir: &Path) -> Command {
 impl Process {
     /// Starts it and waits until it says that it is ready.
     pub(crate) fn start(data_dir: &Path) -> Self {
-        Self::start_with(command(data_dir))
+        Self::start_as(command(data_dir).stderr(Stdio::piped()))
     }
 
-    /// The same, by a command of one's own.
-    pub(crate) fn start_with(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    /// The same with other settings, and its log wherever the command says.
+    pub(crate) fn start_as(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut announcement = String::new();
         while !announcement.ends_with("Ctrl-C stops it.\n") {
             if stdout.read_line(&mut announcement).unwrap() == 0 {
                 let mut stderr = String::new();
-                child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+                if let Some(mut log) = child.stderr.take() {
+                    log.read_to_string(&mut stderr).unwrap();
+                }
                 panic!("it ended before it was ready:\n{announcement}{stderr}");
             }
         }

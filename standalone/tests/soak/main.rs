@@ -10,6 +10,7 @@ mod kill_under_load;
 mod process;
 
 mod durability;
+mod failover;
 mod flood;
 mod idle;
 mod million;

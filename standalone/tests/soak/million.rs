@@ -1,6 +1,9 @@
 //! What calls cost among few tasks and among a million, on each engine: 16 people at once, each after the other's answer.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use platform::{
     configuration::DatabaseUrl,
@@ -205,7 +208,7 @@ async fn a_million_tasks_on_postgres() {
     };
     let migrated = run(on_postgres().arg("migrate"));
     assert!(migrated.status.success(), "{migrated:?}");
-    let process = Process::start_with(on_postgres());
+    let process = Process::start_as(on_postgres().stderr(Stdio::piped()));
     let people = register(&process).await;
     let database = Postgres::open(&task, &SCHEMA).await.unwrap();
     let ids: Vec<String> = people.iter().map(|person| format!("('{}'::uuid)", person.id)).collect();
