@@ -10,6 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut compiler = protox::Compiler::new([root])?;
     compiler.include_imports(true).include_source_info(true).open_files([
+        "holdfast/auth/v1/account_events.proto",
         "holdfast/auth/v1/auth.proto",
         "holdfast/options/v1/options.proto",
         "holdfast/task/v1/task.proto",
@@ -28,6 +29,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // These hold secrets; src/lib.rs gives them a Debug that shows none.
     tonic_prost_build::configure()
         .skip_debug([
+            "holdfast.auth.v1.ChangePasswordRequest",
+            "holdfast.auth.v1.DeleteAccountRequest",
             "holdfast.auth.v1.LoginRequest",
             "holdfast.auth.v1.LogoutRequest",
             "holdfast.auth.v1.RefreshRequest",

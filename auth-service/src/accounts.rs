@@ -6,15 +6,17 @@ use email_address::{EmailAddress, Options};
 use platform::{
     clock::{Clock, Timestamp},
     entropy::{Entropy, uuid_v4},
+    verification::Caller,
 };
 use unicode_normalization::UnicodeNormalization as _;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::{
-    error::AuthError,
-    passwords::{Passwords, normalised},
+    error::{AuthError, PasswordRefusal},
+    passwords::{Passwords, Verdict, normalised},
     sessions::{Client, SessionTokens, Sessions},
-    store::{AccountStore, Registration},
+    store::{AccountStore, Credentials, Registration},
 };
 
 const MAX_EMAIL_BYTES: usize = 254;
@@ -121,7 +123,7 @@ impl Accounts {
     ) -> Result<(Account, SessionTokens), AuthError> {
         let (email, password) = self.check(&form)?;
         let context = context(&email, &form.display_name);
-        let password_hash = self.passwords.reserve()?.choose(password, context).await?;
+        let password_hash = self.passwords.reserve()?.choose(password, context, "password").await?;
         let account = Account {
             id: uuid_v4(&*self.entropy),
             email,
@@ -146,8 +148,67 @@ impl Accounts {
         }
     }
 
+    /// Gives the caller's account another password, and ends its other sessions.
+    pub async fn change_password(&self, caller: &Caller, current: &str, new: &str) -> Result<(), AuthError> {
+        let (current, new) = self.check_change(current, new)?;
+        let found = self.verified(caller, current).await?;
+        let context = context(&found.account.email, &found.account.display_name);
+        let hash = self.passwords.reserve()?.choose(new, context, "new_password").await?;
+        let changed = self.store.change_password(
+            caller.subject(),
+            found.password_version,
+            &hash,
+            caller.session(),
+            self.clock.now(),
+        );
+        // Another change came first, and what was given is the current password no more.
+        if changed.await? {
+            Ok(())
+        } else {
+            Err(AuthError::InvalidCredentials)
+        }
+    }
+
+    /// Deletes the caller's account.
+    pub async fn delete(&self, caller: &Caller, password: &str) -> Result<(), AuthError> {
+        let password = check_password("password", password)?;
+        self.verified(caller, password).await?;
+        let deleted = self.store.delete_account(caller.subject(), self.clock.now());
+        if deleted.await? {
+            Ok(())
+        } else {
+            Err(AuthError::SessionRevoked)
+        }
+    }
+
+    /// The caller's account, if this is its password (ASVS 7.5.1).
+    async fn verified(&self, caller: &Caller, password: Zeroizing<String>) -> Result<Credentials, AuthError> {
+        let found = self.sessions.credentials(caller).await?;
+        let verdict = self
+            .passwords
+            .reserve()?
+            .verify(password, Some(found.password_hash.clone()));
+        match verdict.await? {
+            Verdict::Right { .. } => Ok(found),
+            Verdict::Wrong => Err(AuthError::InvalidCredentials),
+        }
+    }
+
+    fn check_change(&self, current: &str, new: &str) -> Result<(Zeroizing<String>, Zeroizing<String>), AuthError> {
+        let current = check_password("current_password", current);
+        if new.contains('\0') {
+            return Err(AuthError::Fields(vec![(
+                "new_password".to_owned(),
+                "must not contain U+0000".to_owned(),
+            )]));
+        }
+        let length = self.passwords.check_length(new);
+        length.map_err(|refusal| AuthError::PasswordRefused("new_password", refusal))?;
+        Ok((current?, normalised(new)))
+    }
+
     /// Everything that can be said of the form without work: all of it at once.
-    fn check(&self, form: &RegistrationForm) -> Result<(Email, zeroize::Zeroizing<String>), AuthError> {
+    fn check(&self, form: &RegistrationForm) -> Result<(Email, Zeroizing<String>), AuthError> {
         let mut violations = Vec::new();
         let email = Email::parse(&form.email);
         if let Err(problem) = &email {
@@ -163,7 +224,7 @@ impl Accounts {
         match (email, password) {
             (Ok(email), Ok(())) if violations.is_empty() => Ok((email, normalised(&form.password))),
             // A refused password has a reason of its own unless it is one fault among others.
-            (_, Err(refusal)) if violations.is_empty() => Err(AuthError::PasswordRefused(refusal)),
+            (_, Err(refusal)) if violations.is_empty() => Err(AuthError::PasswordRefused("password", refusal)),
             (_, password) => {
                 if let Err(refusal) = password {
                     violations.push(("password".to_owned(), refusal.description()));
@@ -172,6 +233,17 @@ impl Accounts {
             }
         }
     }
+}
+
+/// A password that is to be compared with the stored one.
+fn check_password(field: &'static str, password: &str) -> Result<Zeroizing<String>, AuthError> {
+    if password.is_empty() {
+        return Err(AuthError::Fields(vec![(field.to_owned(), "is required".to_owned())]));
+    }
+    if password.len() > Passwords::MAX_BYTES {
+        return Err(AuthError::PasswordRefused(field, PasswordRefusal::TooLong));
+    }
+    Ok(normalised(password))
 }
 
 fn check_display_name(name: &str) -> Result<(), &'static str> {

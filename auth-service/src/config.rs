@@ -12,6 +12,9 @@ use platform::{
 
 use crate::{passwords::HashingParameters, sessions::Lifetimes};
 
+/// A signing key signs for so long.
+const KEY_ROTATION: Duration = Duration::from_hours(30 * 24);
+
 /// The configuration of one auth-service.
 #[derive(Clone)]
 pub struct Config {
@@ -23,10 +26,10 @@ pub struct Config {
     pub master_keys: MasterKeys,
     /// The keys by which services know each other.
     pub service_keys: ServiceKeys,
-    /// How long access tokens are good for.
-    pub access_lifetime: Duration,
-    /// How long sessions last.
+    /// How long sessions and their access tokens last.
     pub lifetimes: Lifetimes,
+    /// How long a signing key signs.
+    pub key_rotation: Duration,
     /// The fewest characters of a password.
     pub password_min_length: usize,
     /// The cost of a password hash.
@@ -49,11 +52,12 @@ impl Config {
             issuer: settings.issuer.clone(),
             master_keys: settings.require_master_keys()?,
             service_keys: settings.require_service_keys()?,
-            access_lifetime: settings.access_token_ttl,
             lifetimes: Lifetimes {
                 idle: settings.refresh_idle_ttl,
                 absolute: settings.session_max_age,
+                access: settings.access_token_ttl,
             },
+            key_rotation: KEY_ROTATION,
             password_min_length: settings.password_min_length,
             hashing: HashingParameters::DEFAULT,
             reflection: settings.reflection,

@@ -11,9 +11,9 @@ pub enum AuthError {
     /// Fields that break their rules, by proto path.
     #[error("bad fields")]
     Fields(Vec<(String, String)>),
-    /// A password that may not be chosen.
-    #[error("the password was refused: {0:?}")]
-    PasswordRefused(PasswordRefusal),
+    /// A password that may not be chosen, and the field that holds it.
+    #[error("the password was refused: {1:?}")]
+    PasswordRefused(&'static str, PasswordRefusal),
     /// The address and password are not those of an account.
     #[error("wrong e-mail address or password")]
     InvalidCredentials,
@@ -29,6 +29,9 @@ pub enum AuthError {
     /// The refresh token was superseded; its session has been ended.
     #[error("the refresh token was used before")]
     RefreshReused,
+    /// The caller has no such session.
+    #[error("the session is unknown")]
+    SessionNotFound,
     /// The session was ended.
     #[error("the session was ended")]
     SessionRevoked,
@@ -82,8 +85,8 @@ impl From<AuthError> for Status {
         let unauthenticated = |reason, message: &str| WireError::new(Code::Unauthenticated, reason, message);
         match error {
             AuthError::Fields(violations) => WireError::fields("FIELD_INVALID", violations),
-            AuthError::PasswordRefused(refusal) => {
-                WireError::fields(refusal.reason(), vec![("password".to_owned(), refusal.description())])
+            AuthError::PasswordRefused(field, refusal) => {
+                WireError::fields(refusal.reason(), vec![(field.to_owned(), refusal.description())])
             }
             AuthError::InvalidCredentials => {
                 unauthenticated("INVALID_CREDENTIALS", "the e-mail address or the password is wrong")
@@ -99,6 +102,9 @@ impl From<AuthError> for Status {
                 "REFRESH_REUSED",
                 "the refresh token was used before; the session has been ended",
             ),
+            AuthError::SessionNotFound => {
+                WireError::new(Code::NotFound, "SESSION_NOT_FOUND", "there is no such session")
+            }
             AuthError::SessionRevoked => unauthenticated("SESSION_REVOKED", "the session has been ended"),
             AuthError::Overloaded => {
                 WireError::new(Code::ResourceExhausted, "OVERLOADED", "too many sign-ins are waiting")

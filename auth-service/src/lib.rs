@@ -7,6 +7,7 @@
 pub mod accounts;
 mod config;
 pub mod error;
+pub mod events;
 pub mod keys;
 pub mod passwords;
 pub mod refresh_tokens;
@@ -14,9 +15,11 @@ pub mod rpc;
 pub mod sealing;
 pub mod sessions;
 pub mod store;
+pub mod upkeep;
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use platform::{
     access::AccessTable,
     configuration::{DatabaseUrl, Mistake, Settings},
@@ -24,24 +27,27 @@ use platform::{
     serving::{MAX_MESSAGE_BYTES, Protocol, add_reflection, grpc_service, health_service, serve as serve_connections},
     verification::{Authentication, AuthenticationLayer, KeyRing, Verifier},
 };
-use proto::auth::v1::auth_service_server::AuthServiceServer;
-use tokio::net::TcpListener;
+use proto::auth::v1::{
+    account_events_service_server::AccountEventsServiceServer, auth_service_server::AuthServiceServer,
+};
+use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::{
     accounts::Accounts,
-    keys::{Keys, KeysError, OwnKeys},
+    keys::{KeyConfig, Keys, KeysError, OwnKeys},
     passwords::Passwords,
-    rpc::AuthRpc,
+    rpc::{AccountEventsRpc, AuthRpc},
     sessions::Sessions,
     store::SqlStore,
+    upkeep::{keep_keys, sweep},
 };
 
 pub use config::Config;
 
 /// The services of this process, by full name.
-pub const SERVICES: &[&str] = &["holdfast.auth.v1.AuthService"];
+pub const SERVICES: &[&str] = &["holdfast.auth.v1.AuthService", "holdfast.auth.v1.AccountEventsService"];
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -104,8 +110,13 @@ async fn serve_on<E: Engine>(
         })
     });
 
-    let access = AccessTable::for_services(SERVICES);
+    let store = Arc::new(SqlStore::new(database.clone()));
     let keys = Arc::new(KeyRing::new(OwnKeys(rpc.keys.clone())));
+    let upkeep = JoinSet::from_iter([
+        Box::pin(keep_keys(rpc.keys.clone(), keys.clone())) as BoxFuture<'static, ()>,
+        Box::pin(sweep(store.clone(), store.clone(), config.clock.clone())),
+    ]);
+    let access = AccessTable::for_services(SERVICES);
     let authentication = AuthenticationLayer::new(Authentication {
         access: access.clone(),
         verifier: Verifier::new(config.issuer.clone(), keys, config.clock.clone()),
@@ -118,12 +129,17 @@ async fn serve_on<E: Engine>(
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES),
     );
+    routes.add_service(AccountEventsServiceServer::new(AccountEventsRpc {
+        store,
+        shutdown: shutdown.clone(),
+    }));
     health_service(&mut routes, SERVICES, config.readiness, shutdown.clone()).await;
     if config.reflection {
         add_reflection(&mut routes, SERVICES);
     }
     let service = grpc_service(routes.routes(), &access, &authentication);
     serve_connections(listener, service, Protocol::Http2, shutdown).await;
+    drop(upkeep);
     database.close().await;
     Ok(())
 }
@@ -131,14 +147,15 @@ async fn serve_on<E: Engine>(
 /// The service over its store: keys open, hashing threads running.
 pub async fn assemble<E: Engine>(database: &Database<E>, config: &Config) -> Result<AuthRpc, StartError> {
     let store = Arc::new(SqlStore::new(database.clone()));
-    let keys = Keys::open(
-        &*store,
-        &config.master_keys,
-        config.issuer.clone(),
-        config.access_lifetime,
-        config.clock.now(),
-        config.entropy.clone(),
-    );
+    let keys = Keys::open(KeyConfig {
+        store: store.clone(),
+        master: config.master_keys.clone(),
+        issuer: config.issuer.clone(),
+        access_lifetime: config.lifetimes.access,
+        rotation: config.key_rotation,
+        clock: config.clock.clone(),
+        entropy: config.entropy.clone(),
+    });
     let keys = Arc::new(keys.await?);
     let passwords = Passwords::start(config.password_min_length, config.hashing, &config.entropy);
     let passwords = Arc::new(passwords.map_err(StartError::Threads)?);

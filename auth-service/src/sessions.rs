@@ -16,11 +16,14 @@ use crate::{
     keys::{AccessTokenFor, Keys},
     passwords::{Passwords, Verdict, normalised},
     refresh_tokens::Presented,
-    store::{AccountStore, SessionStore},
+    store::{AccountStore, Credentials, Opening, SessionStore},
 };
 
 /// For so long the token that made the current generation gives the same successor again.
 pub const GRACE: Duration = Duration::from_secs(30);
+
+/// How many sessions an account may have at once (ASVS 7.1.2).
+pub const MAX_SESSIONS: i64 = 100;
 
 /// How long sessions last.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +32,16 @@ pub struct Lifetimes {
     pub idle: Duration,
     /// However much they are used.
     pub absolute: Duration,
+    /// How long each of their access tokens is good for.
+    pub access: Duration,
+}
+
+impl Lifetimes {
+    /// When the last access token ends that is given out for a generation made now: the same refresh token gives
+    /// another one until the grace has passed.
+    pub fn last_token_expires(&self, now: Timestamp) -> Timestamp {
+        now.plus(GRACE).plus(self.access)
+    }
 }
 
 /// Where a sign-in comes from.
@@ -55,6 +68,8 @@ pub struct NewSession {
     pub idle_expire_time: Timestamp,
     /// When it ends in any case.
     pub expire_time: Timestamp,
+    /// When the last access token ends that is given out for its first generation.
+    pub token_expire_time: Timestamp,
 }
 
 /// A session, as its person sees it.
@@ -83,6 +98,14 @@ pub enum EndReason {
     Logout,
     /// A superseded refresh token came back: two hold the session's tokens.
     RefreshReused,
+    /// The person ended it from another one.
+    Revoked,
+    /// The person chose another password.
+    PasswordChanged,
+    /// It had to make room for a new one.
+    Evicted,
+    /// The account was deleted.
+    AccountDeleted,
 }
 
 impl EndReason {
@@ -91,6 +114,10 @@ impl EndReason {
         match self {
             Self::Logout => "LOGOUT",
             Self::RefreshReused => "REFRESH_REUSED",
+            Self::Revoked => "REVOKED",
+            Self::PasswordChanged => "PASSWORD_CHANGED",
+            Self::Evicted => "EVICTED",
+            Self::AccountDeleted => "ACCOUNT_DELETED",
         }
     }
 }
@@ -173,6 +200,7 @@ impl Sessions {
         let found = self.accounts.credentials(&email).await?;
         let hash = found.as_ref().map(|found| found.password_hash.clone());
         let verdict = place.verify(password, hash).await?;
+        let found = found.filter(|found| !found.disabled);
         let (Some(found), Verdict::Right { rehashed }) = (found, verdict) else {
             return Err(AuthError::InvalidCredentials);
         };
@@ -184,8 +212,10 @@ impl Sessions {
         }
         let session = self.new_session(found.account.id, client);
         let tokens = self.tokens_of_new(&session)?;
-        self.store.open_session(session).await?;
-        Ok((found.account, tokens))
+        match self.store.open_session(session, found.password_version).await? {
+            Opening::Opened => Ok((found.account, tokens)),
+            Opening::AccountChanged => Err(AuthError::InvalidCredentials),
+        }
     }
 
     /// Exchanges a refresh token for new tokens.
@@ -231,6 +261,43 @@ impl Sessions {
             .ok_or(AuthError::SessionRevoked)
     }
 
+    /// The caller's account and what signs it in, if the caller's session has not ended.
+    pub(crate) async fn credentials(&self, caller: &Caller) -> Result<Credentials, AuthError> {
+        let found = self.accounts.credentials_of(caller.subject(), caller.session()).await?;
+        found.filter(|found| !found.disabled).ok_or(AuthError::SessionRevoked)
+    }
+
+    /// The caller's sessions, the one used last first.
+    pub async fn list(&self, caller: &Caller) -> Result<Vec<Session>, AuthError> {
+        self.current(caller).await?;
+        Ok(self.store.list_sessions(caller.subject(), self.clock.now()).await?)
+    }
+
+    /// Ends one of the caller's sessions.
+    pub async fn revoke(&self, caller: &Caller, session: &str) -> Result<(), AuthError> {
+        self.current(caller).await?;
+        // What is no id is the id of no session.
+        let session = Uuid::try_parse(session).map_err(|_| AuthError::SessionNotFound)?;
+        let ended = self
+            .store
+            .end_session_of(caller.subject(), session, EndReason::Revoked, self.clock.now());
+        if ended.await? {
+            Ok(())
+        } else {
+            Err(AuthError::SessionNotFound)
+        }
+    }
+
+    /// Ends all of the caller's sessions but the current one.
+    pub async fn revoke_others(&self, caller: &Caller) -> Result<(), AuthError> {
+        self.current(caller).await?;
+        let now = self.clock.now();
+        let ended = self
+            .store
+            .end_other_sessions(caller.subject(), caller.session(), EndReason::Revoked, now);
+        Ok(ended.await?)
+    }
+
     /// A session that begins now.
     pub(crate) fn new_session(&self, account: Uuid, client: Client) -> NewSession {
         let now = self.clock.now();
@@ -239,8 +306,9 @@ impl Sessions {
             account,
             client,
             create_time: now,
-            idle_expire_time: now.plus(self.lifetimes.idle),
+            idle_expire_time: now.plus(self.lifetimes.idle.min(self.lifetimes.absolute)),
             expire_time: now.plus(self.lifetimes.absolute),
+            token_expire_time: self.lifetimes.last_token_expires(now),
         }
     }
 
@@ -252,7 +320,7 @@ impl Sessions {
             session: session.id,
             generation: 0,
             sign_in_time: session.create_time,
-            expire_time: session.idle_expire_time.min(session.expire_time),
+            expire_time: session.idle_expire_time,
         };
         self.tokens(&first, session.create_time)
     }
@@ -299,7 +367,7 @@ fn check_credentials(email: &str, password: &str) -> Result<Zeroizing<String>, A
         return Err(AuthError::Fields(violations));
     }
     if password.len() > Passwords::MAX_BYTES {
-        return Err(AuthError::PasswordRefused(PasswordRefusal::TooLong));
+        return Err(AuthError::PasswordRefused("password", PasswordRefusal::TooLong));
     }
     Ok(normalised(password))
 }

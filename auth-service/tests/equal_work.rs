@@ -67,11 +67,12 @@ async fn unknown_address_and_wrong_password_do_equal_work() {
         }])
         .unwrap(),
         service_keys: ServiceKeys::new(vec![Secret::new([2; 32])]).unwrap(),
-        access_lifetime: Duration::from_mins(5),
         lifetimes: Lifetimes {
             idle: Duration::from_hours(1),
             absolute: Duration::from_hours(2),
+            access: Duration::from_mins(5),
         },
+        key_rotation: Duration::from_hours(24),
         password_min_length: 12,
         hashing: HashingParameters {
             memory_kib: 64,

@@ -64,6 +64,14 @@ impl From<Timestamp> for prost_types::Timestamp {
     }
 }
 
+/// Rounded down to the microsecond; the first or last representable moment where it is beyond them.
+impl From<prost_types::Timestamp> for Timestamp {
+    fn from(timestamp: prost_types::Timestamp) -> Self {
+        let micros = timestamp.seconds.saturating_mul(1_000_000);
+        Self(micros.saturating_add(i64::from(timestamp.nanos).div_euclid(1_000)))
+    }
+}
+
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {
     /// The current moment, truncated to the microsecond.

@@ -7,12 +7,14 @@
 //! - [`wire_error`] — errors as clients see them.
 //! - [`access`] — who may call which method, read from the descriptors.
 //! - [`verification`] — access tokens checked, and [`verification::Caller`], the proof of it.
+//! - [`account_events`] — what auth-service ended, followed.
 //! - [`service_credential`] — how services know each other.
 //! - [`serving`] — listeners, limits, deadlines, drain, health, the admin listener.
 //! - [`channel`] — connections to the other services.
 //! - [`database`] — engines, statements, transactions.
 
 pub mod access;
+pub mod account_events;
 pub mod channel;
 pub mod clock;
 pub mod configuration;

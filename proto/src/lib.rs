@@ -42,6 +42,8 @@ macro_rules! opaque_debug {
 }
 
 opaque_debug!(
+    auth::v1::ChangePasswordRequest,
+    auth::v1::DeleteAccountRequest,
     auth::v1::LoginRequest,
     auth::v1::LogoutRequest,
     auth::v1::RefreshRequest,

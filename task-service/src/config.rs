@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use platform::{
+    account_events::{EventSource, RemoteEvents},
     channel,
     clock::{Clock, SystemClock},
     configuration::{DatabaseUrl, Mistake, Settings},
@@ -20,6 +21,8 @@ pub struct Config {
     pub issuer: String,
     /// Where the keys come from that verify them.
     pub keys: Box<dyn KeySource>,
+    /// Where it is heard what was ended.
+    pub events: Box<dyn EventSource>,
     /// The keys by which the services know each other.
     pub service_keys: ServiceKeys,
     /// Whether server reflection is served.
@@ -36,13 +39,16 @@ impl Config {
     /// The configuration that the settings ask for; the secret that is missing otherwise. Must be called within a
     /// Tokio runtime.
     pub fn from_settings(settings: &Settings, readiness: Readiness) -> Result<Self, Mistake> {
+        let (auth, clock) = (channel::connect(&settings.auth_addr), Arc::new(SystemClock));
+        let service_keys = settings.require_service_keys()?;
         Ok(Self {
             database: settings.task_database_url.clone(),
             issuer: settings.issuer.clone(),
-            keys: Box::new(RemoteKeys::new(channel::connect(&settings.auth_addr))),
-            service_keys: settings.require_service_keys()?,
+            keys: Box::new(RemoteKeys::new(auth.clone())),
+            events: Box::new(RemoteEvents::new(auth, service_keys.clone(), clock.clone())),
+            service_keys,
             reflection: settings.reflection,
-            clock: Arc::new(SystemClock),
+            clock,
             entropy: Arc::new(SystemEntropy),
             readiness,
         })

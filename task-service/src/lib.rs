@@ -4,6 +4,7 @@
 //!
 //! - [`tasks`] — what can be done; `validation`, [`due`], `masks` — what may be said; [`change`] — what
 //!   comes of a change; [`pages`] — lists and their tokens; [`task`] — the noun.
+//! - `erasure` — what becomes of them when an account is deleted.
 //! - [`owner`] — whose tasks: the proof that the store demands.
 //! - [`error`] — what can go wrong, and its form on the wire.
 //! - [`Config`] — what the service needs; [`serve`] and [`migrate`] — what it does.
@@ -11,6 +12,7 @@
 pub mod change;
 mod config;
 pub mod due;
+mod erasure;
 pub mod error;
 mod masks;
 pub mod owner;
@@ -25,18 +27,19 @@ use std::sync::Arc;
 
 use platform::{
     access::AccessTable,
+    account_events::EventFollower,
     configuration::{DatabaseUrl, Mistake, Settings},
     database::{DataError, ServiceDatabase, StoreError},
     entropy::SystemEntropy,
     serving::{self, MAX_MESSAGE_BYTES, Protocol},
-    verification::{Authentication, AuthenticationLayer, KeyRing, Verifier, require_caller},
+    verification::{Authentication, AuthenticationLayer, KeyRing, Revocations, Verifier, require_caller},
 };
 use proto::task::v1::task_service_server::TaskServiceServer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::{RoutesBuilder, interceptor::InterceptedService};
 
-use crate::{rpc::TaskRpc, store::TaskDatabase, tasks::Tasks};
+use crate::{erasure::erase_deleted, rpc::TaskRpc, store::TaskDatabase, tasks::Tasks};
 
 pub use config::Config;
 
@@ -91,10 +94,30 @@ pub async fn serve(listener: TcpListener, config: Config, shutdown: Cancellation
         let (keys, shutdown) = (keys.clone(), shutdown.clone());
         async move { shutdown.run_until_cancelled(keys.follow()).await }
     });
+    let revocations = Arc::<Revocations>::default();
+    let follower = EventFollower::new(config.events, keys.clone(), revocations.clone(), config.clock.clone());
+    let (follower, deleted) = (Arc::new(follower.0), follower.1);
+    config.readiness.add("account events", {
+        let follower = follower.clone();
+        Arc::new(move || {
+            let current = follower.check();
+            Box::pin(async { current })
+        })
+    });
+    tokio::spawn({
+        let (follower, shutdown) = (follower.clone(), shutdown.clone());
+        async move { shutdown.run_until_cancelled(follower.follow()).await }
+    });
+    let erasing = erase_deleted(database.store.clone(), follower, deleted, config.clock.clone());
+    tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { shutdown.run_until_cancelled(erasing).await }
+    });
+
     let access = AccessTable::for_services(SERVICES);
     let authentication = AuthenticationLayer::new(Authentication {
         access: access.clone(),
-        verifier: Verifier::new(config.issuer, keys, config.clock.clone()),
+        verifier: Verifier::new(config.issuer, keys, config.clock.clone()).refusing(revocations),
         service_keys: config.service_keys,
         clock: config.clock.clone(),
     });

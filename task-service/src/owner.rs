@@ -1,10 +1,10 @@
 //! Whose tasks.
 
-use platform::verification::Caller;
+use platform::{account_events::DeletedAccount, verification::Caller};
 use uuid::Uuid;
 
-/// The person whose tasks an operation may touch. Made only from a verified [`Caller`], and asked for by every
-/// method of the store: to forget ownership does not compile.
+/// The person whose tasks an operation may touch. Made only from a verified [`Caller`], or the
+/// proof that the account is gone, and asked for by every method of the store: to forget ownership does not compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnerId(Uuid);
 
@@ -12,6 +12,11 @@ impl OwnerId {
     /// The caller's own tasks.
     pub fn of(caller: &Caller) -> Self {
         Self(caller.subject())
+    }
+
+    /// The tasks of an account that was deleted, to erase them.
+    pub fn of_deleted(account: DeletedAccount) -> Self {
+        Self(account.id())
     }
 
     /// The first column of every key.

@@ -1,12 +1,18 @@
-//! The signing keys and the refresh key: made once, sealed in the database, held open in memory.
+//! The signing keys and the refresh key: sealed in the database, held open in memory. Signing keys come and go
+//! ([`life`]); the refresh key stays.
 
-use std::{sync::Arc, time::Duration};
+pub mod life;
+
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use platform::{
-    clock::Timestamp,
+    clock::{Clock, Timestamp},
     configuration::MasterKeys,
     database::StoreError,
     entropy::{Entropy, random_bytes},
@@ -16,6 +22,7 @@ use platform::{
 use proto::auth::v1::JsonWebKey;
 use uuid::Uuid;
 
+use self::life::{Demand, Step, due};
 use crate::{
     refresh_tokens::RefreshKeys,
     sealing::{OpenError, Sealed, open, seal},
@@ -66,6 +73,8 @@ pub struct StoredSigningKey {
     pub sealed: Sealed,
     /// When it was made.
     pub create_time: Timestamp,
+    /// When it came to its state.
+    pub state_time: Timestamp,
 }
 
 /// A refresh key at rest.
@@ -113,41 +122,53 @@ pub struct AccessTokenFor {
     pub sign_in_time: Timestamp,
 }
 
+/// What the keys are opened and used with.
+pub struct KeyConfig {
+    /// Where they are.
+    pub store: Arc<dyn KeyStore>,
+    /// What opens them.
+    pub master: MasterKeys,
+    /// The issuer that access tokens name.
+    pub issuer: String,
+    /// How long access tokens are good for.
+    pub access_lifetime: Duration,
+    /// How long a key signs.
+    pub rotation: Duration,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
 /// The keys, open.
 pub struct Keys {
-    issuer: String,
-    access_lifetime: Duration,
-    entropy: Arc<dyn Entropy>,
-    header: Header,
-    signing: EncodingKey,
-    published: Vec<JsonWebKey>,
+    config: KeyConfig,
+    signing: RwLock<Arc<Signing>>,
     refresh: RefreshKeys,
+}
+
+/// The signing keys at one time.
+struct Signing {
+    header: Header,
+    private: EncodingKey,
+    published: Vec<JsonWebKey>,
+    /// Which keys they were, in which states.
+    seen: Vec<(String, KeyState)>,
 }
 
 impl Keys {
     /// Opens the keys of the database, after making the first ones if it has none.
-    pub async fn open(
-        store: &dyn KeyStore,
-        master: &MasterKeys,
-        issuer: String,
-        access_lifetime: Duration,
-        now: Timestamp,
-        entropy: Arc<dyn Entropy>,
-    ) -> Result<Self, KeysError> {
+    pub async fn open(config: KeyConfig) -> Result<Self, KeysError> {
+        let KeyConfig { store, master, .. } = &config;
         let stored = if let Some(stored) = store.keys().await? {
             stored
         } else {
-            let signing = new_signing_key(master, now, &*entropy)?;
+            let now = config.clock.now();
+            let signing = new_signing_key(master, now, &*config.entropy)?;
             store
-                .keys_or_install(signing, new_refresh_key(master, now, &*entropy))
+                .keys_or_install(signing, new_refresh_key(master, now, &*config.entropy))
                 .await?
         };
-        let active = stored.signing.iter().find(|key| key.state == KeyState::Active);
-        let active = active.ok_or(KeysError::Unusable("no signing key is active"))?;
-        let private = open(master, &signing_purpose(&active.id), &active.sealed)?;
-        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &private)
-            .map_err(|_| KeysError::Unusable("a signing key is malformed"))?;
-
         let refresh = stored.refresh.iter().map(|key| {
             let opened = open(master, &refresh_purpose(key.id), &key.sealed)?;
             let secret = Secret::try_from(opened.as_slice());
@@ -158,23 +179,15 @@ impl Keys {
         });
         let refresh = refresh.collect::<Result<Vec<_>, KeysError>>()?;
         Ok(Self {
-            issuer,
-            access_lifetime,
-            entropy,
-            header: Header {
-                typ: Some(TOKEN_TYPE.to_owned()),
-                kid: Some(active.id.clone()),
-                ..Header::new(Algorithm::ES256)
-            },
-            signing: EncodingKey::from_ec_der(&private),
-            published: stored.signing.iter().map(publish).collect(),
+            signing: RwLock::new(Arc::new(Signing::open(master, &stored.signing)?)),
             refresh: RefreshKeys::new(refresh).ok_or(KeysError::Unusable("there is no refresh key"))?,
+            config,
         })
     }
 
     /// The public keys, as they are published.
-    pub fn published(&self) -> &[JsonWebKey] {
-        &self.published
+    pub fn published(&self) -> Vec<JsonWebKey> {
+        self.signing().published.clone()
     }
 
     /// The keys of the refresh tokens.
@@ -188,24 +201,138 @@ impl Keys {
         whom: AccessTokenFor,
         now: Timestamp,
     ) -> Result<(String, Duration), jsonwebtoken::errors::Error> {
+        let KeyConfig {
+            issuer,
+            access_lifetime,
+            entropy,
+            ..
+        } = &self.config;
         let claims = AccessClaims {
-            iss: self.issuer.clone(),
+            iss: issuer.clone(),
             sub: whom.account.to_string(),
             aud: vec![AUDIENCE.to_owned()],
             client_id: CLIENT_ID.to_owned(),
-            exp: now.plus(self.access_lifetime).as_seconds(),
+            exp: now.plus(*access_lifetime).as_seconds(),
             iat: now.as_seconds(),
             nbf: None,
-            jti: BASE64_URL_SAFE_NO_PAD.encode(random_bytes::<16>(&*self.entropy)),
+            jti: BASE64_URL_SAFE_NO_PAD.encode(random_bytes::<16>(&**entropy)),
             sid: whom.session.to_string(),
             scope: SCOPE.to_owned(),
             auth_time: whom.sign_in_time.as_seconds(),
         };
+        let signing = self.signing();
         Ok((
-            jsonwebtoken::encode(&self.header, &claims, &self.signing)?,
-            self.access_lifetime,
+            jsonwebtoken::encode(&signing.header, &claims, &signing.private)?,
+            *access_lifetime,
         ))
     }
+
+    /// Takes over what other replicas did with the keys, does what is due, and seals under the first master key what
+    /// another one sealed. Whether the keys are others than before.
+    pub async fn keep(&self) -> Result<bool, KeysError> {
+        let stored = self.config.store.keys().await?;
+        let stored = stored.ok_or(KeysError::Unusable("the keys are gone"))?;
+        let demand = Demand::Schedule {
+            rotation: self.config.rotation,
+        };
+        let now = self.config.clock.now();
+        let signing = if due(&stored.signing, &demand, now).is_empty() {
+            stored.signing.clone()
+        } else {
+            self.turn(demand).await?.1
+        };
+        self.reseal(&StoredKeys {
+            signing: signing.clone(),
+            ..stored
+        })
+        .await?;
+        self.take_over(&signing)
+    }
+
+    /// Does with the keys what is asked for: the steps that were taken.
+    pub async fn demand(&self, demand: Demand) -> Result<Vec<Step>, KeysError> {
+        let (steps, signing) = self.turn(demand).await?;
+        self.take_over(&signing)?;
+        Ok(steps)
+    }
+
+    async fn turn(&self, demand: Demand) -> Result<(Vec<Step>, Vec<StoredSigningKey>), KeysError> {
+        let KeyConfig {
+            store,
+            master,
+            clock,
+            entropy,
+            ..
+        } = &self.config;
+        let now = clock.now();
+        let candidate = new_signing_key(master, now, &**entropy)?;
+        let (steps, signing) = store.turn_keys(demand, candidate, now).await?;
+        for step in &steps {
+            tracing::info!(?step, "the signing keys were turned");
+        }
+        Ok((steps, signing))
+    }
+
+    async fn reseal(&self, stored: &StoredKeys) -> Result<(), KeysError> {
+        let KeyConfig {
+            store, master, entropy, ..
+        } = &self.config;
+        let renewed = |purpose: &str, sealed: &Sealed| {
+            if sealed.master_key_id == master.sealing().id {
+                return Ok(None);
+            }
+            let secret = open(master, purpose, sealed)?;
+            Ok::<_, KeysError>(Some(seal(master, purpose, &secret, &**entropy)))
+        };
+        for key in &stored.signing {
+            if let Some(sealed) = renewed(&signing_purpose(&key.id), &key.sealed)? {
+                store.reseal_signing_key(&key.id, &key.sealed, sealed).await?;
+            }
+        }
+        for key in &stored.refresh {
+            if let Some(sealed) = renewed(&refresh_purpose(key.id), &key.sealed)? {
+                store.reseal_refresh_key(key.id, &key.sealed, sealed).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_over(&self, stored: &[StoredSigningKey]) -> Result<bool, KeysError> {
+        if self.signing().seen == seen(stored) {
+            return Ok(false);
+        }
+        let signing = Arc::new(Signing::open(&self.config.master, stored)?);
+        *self.signing.write().unwrap_or_else(PoisonError::into_inner) = signing;
+        Ok(true)
+    }
+
+    fn signing(&self) -> Arc<Signing> {
+        self.signing.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Signing {
+    fn open(master: &MasterKeys, stored: &[StoredSigningKey]) -> Result<Self, KeysError> {
+        let active = stored.iter().find(|key| key.state == KeyState::Active);
+        let active = active.ok_or(KeysError::Unusable("no signing key is active"))?;
+        let private = open(master, &signing_purpose(&active.id), &active.sealed)?;
+        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &private)
+            .map_err(|_| KeysError::Unusable("a signing key is malformed"))?;
+        Ok(Self {
+            header: Header {
+                typ: Some(TOKEN_TYPE.to_owned()),
+                kid: Some(active.id.clone()),
+                ..Header::new(Algorithm::ES256)
+            },
+            private: EncodingKey::from_ec_der(&private),
+            published: stored.iter().map(publish).collect(),
+            seen: seen(stored),
+        })
+    }
+}
+
+fn seen(stored: &[StoredSigningKey]) -> Vec<(String, KeyState)> {
+    stored.iter().map(|key| (key.id.clone(), key.state)).collect()
 }
 
 /// auth-service verifies its own tokens by its own published keys.
@@ -213,7 +340,7 @@ pub struct OwnKeys(pub Arc<Keys>);
 
 impl KeySource for OwnKeys {
     fn fetch(&self) -> std::pin::Pin<Box<dyn Future<Output = Result<Vec<JsonWebKey>, String>> + Send + '_>> {
-        Box::pin(async { Ok(self.0.published().to_vec()) })
+        Box::pin(async { Ok(self.0.published()) })
     }
 }
 
@@ -230,6 +357,7 @@ fn new_signing_key(master: &MasterKeys, now: Timestamp, entropy: &dyn Entropy) -
         y: point[33..65].to_vec(),
         sealed: seal(master, &signing_purpose(&id), private.as_ref(), entropy),
         create_time: now,
+        state_time: now,
         id,
     })
 }

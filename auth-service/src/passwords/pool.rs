@@ -123,10 +123,16 @@ impl Passwords {
 }
 
 impl Place {
-    /// The PHC string of a password that may be chosen by a person of whom a guesser knows the context.
-    pub async fn choose(self, password: Zeroizing<String>, context: Vec<String>) -> Result<String, AuthError> {
+    /// The PHC string of a password that may be chosen by a person of whom a guesser knows the context; a refusal
+    /// names the field.
+    pub async fn choose(
+        self,
+        password: Zeroizing<String>,
+        context: Vec<String>,
+        field: &'static str,
+    ) -> Result<String, AuthError> {
         let chosen = self.submit(password, |answer| Work::Choose { context, answer }).await?;
-        chosen.map_err(AuthError::PasswordRefused)
+        chosen.map_err(|refusal| AuthError::PasswordRefused(field, refusal))
     }
 
     /// Whether a password is the one of a stored hash. Without a stored hash the same work is done against

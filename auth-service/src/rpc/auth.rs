@@ -4,9 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use platform::verification::Caller;
 use proto::auth::v1::{
-    GetJwksRequest, GetJwksResponse, GetSessionRequest, GetSessionResponse, LoginRequest, LoginResponse, LogoutRequest,
-    LogoutResponse, RefreshRequest, RefreshResponse, RegisterRequest, RegisterResponse, Session as WireSession, Tokens,
-    User, auth_service_server::AuthService,
+    ChangePasswordRequest, ChangePasswordResponse, DeleteAccountRequest, DeleteAccountResponse, GetJwksRequest,
+    GetJwksResponse, GetSessionRequest, GetSessionResponse, ListSessionsRequest, ListSessionsResponse, LoginRequest,
+    LoginResponse, LogoutRequest, LogoutResponse, RefreshRequest, RefreshResponse, RegisterRequest, RegisterResponse,
+    RevokeOtherSessionsRequest, RevokeOtherSessionsResponse, RevokeSessionRequest, RevokeSessionResponse,
+    Session as WireSession, Tokens, User, auth_service_server::AuthService,
 };
 use tonic::{Request, Response, Status, async_trait};
 
@@ -75,16 +77,72 @@ impl AuthService for AuthRpc {
     }
 
     async fn get_session(&self, request: Request<GetSessionRequest>) -> Result<Response<GetSessionResponse>, Status> {
-        let (account, session) = self.sessions.current(Caller::of(&request)?).await?;
+        let caller = Caller::of(&request)?;
+        let (account, session) = self.sessions.current(caller).await?;
         Ok(Response::new(GetSessionResponse {
             user: Some(user(account)),
-            session: Some(current_session(session)),
+            session: Some(wire_session(session, caller)),
         }))
+    }
+
+    async fn list_sessions(
+        &self,
+        request: Request<ListSessionsRequest>,
+    ) -> Result<Response<ListSessionsResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        let sessions = self.sessions.list(caller).await?;
+        Ok(Response::new(ListSessionsResponse {
+            sessions: sessions
+                .into_iter()
+                .map(|session| wire_session(session, caller))
+                .collect(),
+            next_page_token: String::new(),
+        }))
+    }
+
+    async fn revoke_session(
+        &self,
+        request: Request<RevokeSessionRequest>,
+    ) -> Result<Response<RevokeSessionResponse>, Status> {
+        let session = &request.get_ref().session_id;
+        self.sessions.revoke(Caller::of(&request)?, session).await?;
+        Ok(Response::new(RevokeSessionResponse {}))
+    }
+
+    async fn revoke_other_sessions(
+        &self,
+        request: Request<RevokeOtherSessionsRequest>,
+    ) -> Result<Response<RevokeOtherSessionsResponse>, Status> {
+        self.sessions.revoke_others(Caller::of(&request)?).await?;
+        Ok(Response::new(RevokeOtherSessionsResponse {}))
+    }
+
+    async fn change_password(
+        &self,
+        request: Request<ChangePasswordRequest>,
+    ) -> Result<Response<ChangePasswordResponse>, Status> {
+        let ChangePasswordRequest {
+            current_password,
+            new_password,
+        } = request.get_ref();
+        self.accounts
+            .change_password(Caller::of(&request)?, current_password, new_password)
+            .await?;
+        Ok(Response::new(ChangePasswordResponse {}))
+    }
+
+    async fn delete_account(
+        &self,
+        request: Request<DeleteAccountRequest>,
+    ) -> Result<Response<DeleteAccountResponse>, Status> {
+        let password = &request.get_ref().password;
+        self.accounts.delete(Caller::of(&request)?, password).await?;
+        Ok(Response::new(DeleteAccountResponse {}))
     }
 
     async fn get_jwks(&self, _: Request<GetJwksRequest>) -> Result<Response<GetJwksResponse>, Status> {
         Ok(Response::new(GetJwksResponse {
-            keys: self.keys.published().to_vec(),
+            keys: self.keys.published(),
         }))
     }
 }
@@ -98,7 +156,7 @@ fn user(account: Account) -> User {
     }
 }
 
-fn current_session(session: Session) -> WireSession {
+fn wire_session(session: Session, caller: &Caller) -> WireSession {
     WireSession {
         id: session.id.to_string(),
         create_time: Some(session.create_time.into()),
@@ -106,7 +164,7 @@ fn current_session(session: Session) -> WireSession {
         expire_time: Some(session.expire_time.into()),
         user_agent: session.user_agent,
         ip_address: session.ip_address,
-        current: true,
+        current: session.id == caller.session(),
     }
 }
 

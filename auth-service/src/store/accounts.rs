@@ -2,18 +2,20 @@
 
 use platform::{
     clock::Timestamp,
-    database::{Engine, Record, StoreError, statement},
+    database::{Connection, Engine, Record, StoreError, statement},
 };
 use tonic::async_trait;
 use uuid::Uuid;
 
 use super::{
     AccountStore, Credentials, Registration, SqlStore,
-    sessions::{insert_session, session_of},
+    events::publish,
+    sessions::{end_others, insert_session, session_of},
 };
 use crate::{
     accounts::{Account, Email, NewAccount},
-    sessions::{NewSession, Session},
+    events::{Event, NewEvent},
+    sessions::{EndReason, NewSession, Session},
 };
 
 const INSERT_ACCOUNT: &str = "
@@ -22,16 +24,35 @@ const INSERT_ACCOUNT: &str = "
     ON CONFLICT (email_key) DO NOTHING";
 
 const CREDENTIALS: &str = "
-    SELECT account_id, email, display_name, create_time AS account_create_time, password_hash
+    SELECT account_id, email, display_name, create_time AS account_create_time, password_hash,
+           password_version, disabled_time
     FROM accounts WHERE email_key = $1";
 
+const CREDENTIALS_OF_ACCOUNT: &str = "
+    SELECT account_id, email, display_name, accounts.create_time AS account_create_time, password_hash,
+           password_version, disabled_time
+    FROM accounts JOIN sessions USING (account_id)
+    WHERE account_id = $1 AND session_id = $2 AND end_time IS NULL";
+
+/// Of the same password.
 const REPLACE_PASSWORD_HASH: &str = "
     UPDATE accounts SET password_hash = $3, update_time = $4 WHERE account_id = $1 AND password_hash = $2";
 
+const CHANGE_PASSWORD: &str = "
+    UPDATE accounts SET password_hash = $3, password_version = password_version + 1, update_time = $4
+    WHERE account_id = $1 AND password_version = $2 AND deleted_time IS NULL";
+
+/// What is left names nobody. No address has a key like that: it has no @.
+const ANONYMISE: &str = "
+    UPDATE accounts
+    SET email = '', email_key = $2, display_name = '', password_hash = '', deleted_time = $3, update_time = $3
+    WHERE account_id = $1 AND deleted_time IS NULL";
+
+const ANONYMISE_SESSIONS: &str = "UPDATE sessions SET user_agent = '', ip_address = '' WHERE account_id = $1";
+
 const SESSION: &str = "
     SELECT account_id, email, display_name, accounts.create_time AS account_create_time,
-           session_id, sessions.create_time, last_used_time, idle_expire_time, expire_time, user_agent, ip_address,
-           end_time
+           session_id, sessions.create_time, last_used_time, idle_expire_time, user_agent, ip_address, end_time
     FROM sessions JOIN accounts USING (account_id)
     WHERE account_id = $1 AND session_id = $2";
 
@@ -62,20 +83,19 @@ impl<E: Engine> AccountStore for SqlStore<E> {
     }
 
     async fn credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError> {
-        let key = email.key().to_owned();
+        let find = statement::<E>(CREDENTIALS).bind(email.key().to_owned());
         self.database
             .read(|connection| {
-                Box::pin(async move {
-                    let found = statement::<E>(CREDENTIALS).bind(key).first(connection).await?;
-                    found
-                        .map(|row| {
-                            Ok(Credentials {
-                                account: account_of(&row)?,
-                                password_hash: row.get("password_hash")?,
-                            })
-                        })
-                        .transpose()
-                })
+                Box::pin(async move { find.first(connection).await?.as_ref().map(credentials_of).transpose() })
+            })
+            .await
+    }
+
+    async fn credentials_of(&self, account: Uuid, session: Uuid) -> Result<Option<Credentials>, StoreError> {
+        let find = statement::<E>(CREDENTIALS_OF_ACCOUNT).bind(account).bind(session);
+        self.database
+            .read(|connection| {
+                Box::pin(async move { find.first(connection).await?.as_ref().map(credentials_of).transpose() })
             })
             .await
     }
@@ -103,6 +123,41 @@ impl<E: Engine> AccountStore for SqlStore<E> {
             .await
     }
 
+    async fn change_password(
+        &self,
+        account: Uuid,
+        version: i64,
+        hash: &str,
+        kept: Uuid,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let hash = hash.to_owned();
+        self.database
+            .write(move |connection| {
+                let hash = hash.clone();
+                Box::pin(async move {
+                    let change = statement::<E>(CHANGE_PASSWORD)
+                        .bind(account)
+                        .bind(version)
+                        .bind(hash)
+                        .bind(now);
+                    if change.execute(connection).await? == 0 {
+                        return Ok(false);
+                    }
+                    let ended = end_others::<E>(connection, account, kept, EndReason::PasswordChanged, now).await?;
+                    publish::<E>(connection, ended, now).await?;
+                    Ok(true)
+                })
+            })
+            .await
+    }
+
+    async fn delete_account(&self, account: Uuid, now: Timestamp) -> Result<bool, StoreError> {
+        self.database
+            .write(move |connection| Box::pin(delete::<E>(connection, account, now)))
+            .await
+    }
+
     async fn session(&self, account: Uuid, session: Uuid) -> Result<Option<(Account, Session)>, StoreError> {
         self.database
             .read(|connection| {
@@ -117,6 +172,38 @@ impl<E: Engine> AccountStore for SqlStore<E> {
             })
             .await
     }
+}
+
+async fn delete<E: Engine>(
+    connection: &mut Connection<'_, E>,
+    account: Uuid,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let anonymise = statement::<E>(ANONYMISE)
+        .bind(account)
+        .bind(format!("deleted {account}"))
+        .bind(now);
+    if anonymise.execute(connection).await? == 0 {
+        return Ok(false);
+    }
+    // No session has the nil id: none is kept.
+    let mut events = end_others::<E>(connection, account, Uuid::nil(), EndReason::AccountDeleted, now).await?;
+    statement::<E>(ANONYMISE_SESSIONS)
+        .bind(account)
+        .execute(connection)
+        .await?;
+    events.push(NewEvent::of_all_tokens(Event::AccountDeleted { account }, now));
+    publish::<E>(connection, events, now).await?;
+    Ok(true)
+}
+
+fn credentials_of<E: Engine>(row: &Record<E>) -> Result<Credentials, sqlx::Error> {
+    Ok(Credentials {
+        account: account_of(row)?,
+        password_hash: row.get("password_hash")?,
+        password_version: row.get("password_version")?,
+        disabled: row.get::<Option<Timestamp>>("disabled_time")?.is_some(),
+    })
 }
 
 fn account_of<E: Engine>(row: &Record<E>) -> Result<Account, sqlx::Error> {

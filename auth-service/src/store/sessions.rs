@@ -7,40 +7,77 @@ use platform::{
 use tonic::async_trait;
 use uuid::Uuid;
 
-use super::{SessionStore, SqlStore};
+use super::{Opening, SessionStore, SqlStore, events::publish};
 use crate::{
+    events::NewEvent,
     refresh_tokens::Presented,
-    sessions::{EndReason, GRACE, Lifetimes, NewSession, RefreshOutcome, Refreshed, Session},
+    sessions::{EndReason, GRACE, Lifetimes, MAX_SESSIONS, NewSession, RefreshOutcome, Refreshed, Session},
 };
 
 const INSERT_SESSION: &str = "
     INSERT INTO sessions (session_id, account_id, generation, moved_time, create_time, last_used_time,
-                          idle_expire_time, expire_time, user_agent, ip_address)
-    VALUES ($1, $2, 0, $3, $3, $3, $4, $5, $6, $7)";
+                          idle_expire_time, expire_time, token_expire_time, user_agent, ip_address)
+    VALUES ($1, $2, 0, $3, $3, $3, $4, $5, $6, $7, $8)";
+
+/// Locks the account, so that its sessions are opened one after the other and never beside a change of its password
+/// or its end.
+const LOCK_ACCOUNT: &str = "
+    UPDATE accounts SET update_time = update_time
+    WHERE account_id = $1 AND password_version = $2 AND disabled_time IS NULL AND deleted_time IS NULL";
+
+/// The live sessions beyond the first so many, which are those used last.
+const SURPLUS: &str = "
+    SELECT session_id FROM sessions
+    WHERE account_id = $1 AND end_time IS NULL AND idle_expire_time > $2
+    ORDER BY last_used_time DESC, session_id DESC
+    LIMIT 1000 OFFSET $3";
 
 /// One guarded step for both ways in which a token moves a session: it is the current one, or it is the one
 /// that made the current one and the grace has passed, so the answer was lost.
 const MOVE: &str = "
     UPDATE sessions
-    SET generation = generation + 1, accepted = $2, moved_time = $3, last_used_time = $3, idle_expire_time = $4
-    WHERE session_id = $1 AND end_time IS NULL AND idle_expire_time > $3 AND expire_time > $3
+    SET generation = generation + 1, accepted = $2, moved_time = $3, last_used_time = $3, token_expire_time = $6,
+        idle_expire_time = CASE WHEN expire_time < $4 THEN expire_time ELSE $4 END
+    WHERE session_id = $1 AND end_time IS NULL AND idle_expire_time > $3
       AND (generation = $2 OR (accepted = $2 AND moved_time < $5))
-    RETURNING account_id, generation, accepted, create_time, idle_expire_time, expire_time";
+    RETURNING account_id, generation, accepted, create_time, idle_expire_time";
 
 const LOOK: &str = "
-    SELECT account_id, generation, accepted, create_time, idle_expire_time, expire_time, end_time
+    SELECT account_id, generation, accepted, create_time, idle_expire_time, end_time
     FROM sessions WHERE session_id = $1";
 
+const LIST: &str = "
+    SELECT session_id, create_time, last_used_time, idle_expire_time, user_agent, ip_address, end_time
+    FROM sessions
+    WHERE account_id = $1 AND end_time IS NULL AND idle_expire_time > $2
+    ORDER BY last_used_time DESC, session_id DESC";
+
 const END: &str = "
-    UPDATE sessions SET end_time = $2, end_reason = $3 WHERE session_id = $1 AND end_time IS NULL";
+    UPDATE sessions SET end_time = $2, end_reason = $3
+    WHERE session_id = $1 AND end_time IS NULL
+    RETURNING session_id, token_expire_time";
+
+const END_OF_ACCOUNT: &str = "
+    UPDATE sessions SET end_time = $3, end_reason = $4
+    WHERE account_id = $1 AND session_id = $2 AND end_time IS NULL AND idle_expire_time > $3
+    RETURNING session_id, token_expire_time";
+
+const END_OTHERS: &str = "
+    UPDATE sessions SET end_time = $3, end_reason = $4
+    WHERE account_id = $1 AND session_id <> $2 AND end_time IS NULL
+    RETURNING session_id, token_expire_time";
+
+const FORGET: &str = "
+    DELETE FROM sessions WHERE session_id IN (
+        SELECT session_id FROM sessions WHERE idle_expire_time < $1 LIMIT $2)";
 
 #[async_trait]
 impl<E: Engine> SessionStore for SqlStore<E> {
-    async fn open_session(&self, session: NewSession) -> Result<(), StoreError> {
+    async fn open_session(&self, session: NewSession, password_version: i64) -> Result<Opening, StoreError> {
         self.database
             .write(move |connection| {
                 let session = session.clone();
-                Box::pin(async move { insert_session::<E>(connection, &session).await })
+                Box::pin(async move { open::<E>(connection, &session, password_version).await })
             })
             .await
     }
@@ -56,11 +93,102 @@ impl<E: Engine> SessionStore for SqlStore<E> {
             .await
     }
 
-    async fn end_session(&self, session: Uuid, reason: EndReason, now: Timestamp) -> Result<(), StoreError> {
+    async fn list_sessions(&self, account: Uuid, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+        let list = statement::<E>(LIST).bind(account).bind(now);
         self.database
-            .write(move |connection| Box::pin(async move { end::<E>(connection, session, reason, now).await }))
+            .read(move |connection| {
+                Box::pin(async move { list.all(connection).await?.iter().map(session_of::<E>).collect() })
+            })
             .await
     }
+
+    async fn end_session(&self, session: Uuid, reason: EndReason, now: Timestamp) -> Result<(), StoreError> {
+        self.database
+            .write(move |connection| {
+                Box::pin(async move {
+                    let ended = end::<E>(connection, session, reason, now).await?;
+                    publish::<E>(connection, ended, now).await
+                })
+            })
+            .await
+    }
+
+    async fn end_session_of(
+        &self,
+        account: Uuid,
+        session: Uuid,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.database
+            .write(move |connection| {
+                Box::pin(async move {
+                    let end = statement::<E>(END_OF_ACCOUNT)
+                        .bind(account)
+                        .bind(session)
+                        .bind(now)
+                        .bind(reason.as_str());
+                    let ended = events_of(&end.all(connection).await?)?;
+                    let found = !ended.is_empty();
+                    publish::<E>(connection, ended, now).await?;
+                    Ok(found)
+                })
+            })
+            .await
+    }
+
+    async fn end_other_sessions(
+        &self,
+        account: Uuid,
+        kept: Uuid,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.database
+            .write(move |connection| {
+                Box::pin(async move {
+                    let ended = end_others::<E>(connection, account, kept, reason, now).await?;
+                    publish::<E>(connection, ended, now).await
+                })
+            })
+            .await
+    }
+
+    async fn forget_sessions(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+        self.database
+            .write(move |connection| {
+                let forget = statement::<E>(FORGET)
+                    .bind(before)
+                    .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+                Box::pin(forget.execute(connection))
+            })
+            .await
+    }
+}
+
+async fn open<E: Engine>(
+    connection: &mut Connection<'_, E>,
+    session: &NewSession,
+    password_version: i64,
+) -> Result<Opening, sqlx::Error> {
+    let lock = statement::<E>(LOCK_ACCOUNT)
+        .bind(session.account)
+        .bind(password_version);
+    if lock.execute(connection).await? == 0 {
+        return Ok(Opening::AccountChanged);
+    }
+    let surplus = statement::<E>(SURPLUS)
+        .bind(session.account)
+        .bind(session.create_time)
+        .bind(MAX_SESSIONS - 1);
+    let mut ended = Vec::new();
+    for row in surplus.all(connection).await? {
+        let surplus: Uuid = row.get("session_id")?;
+        ended.extend(end::<E>(connection, surplus, EndReason::Evicted, session.create_time).await?);
+    }
+    insert_session::<E>(connection, session).await?;
+    publish::<E>(connection, ended, session.create_time).await?;
+    Ok(Opening::Opened)
 }
 
 async fn refresh<E: Engine>(
@@ -76,6 +204,7 @@ async fn refresh<E: Engine>(
         .bind(now)
         .bind(now.plus(lifetimes.idle))
         .bind(now.minus(GRACE))
+        .bind(lifetimes.last_token_expires(now))
         .first(connection)
         .await?;
     if let Some(row) = moved {
@@ -89,32 +218,58 @@ async fn refresh<E: Engine>(
     let Some(row) = statement::<E>(LOOK).bind(presented.session).first(connection).await? else {
         return Ok(RefreshOutcome::Unknown);
     };
-    let end_time: Option<Timestamp> = row.get("end_time")?;
-    let expires: Timestamp = row.get::<Timestamp>("idle_expire_time")?.min(row.get("expire_time")?);
-    if end_time.is_some() {
+    if row.get::<Option<Timestamp>>("end_time")?.is_some() {
         return Ok(RefreshOutcome::Ended);
     }
-    if expires <= now {
+    if row.get::<Timestamp>("idle_expire_time")? <= now {
         return Ok(RefreshOutcome::Expired);
     }
     // The step refused it, so its grace still runs.
     if row.get::<Option<i64>>("accepted")? == Some(generation) {
         return Ok(RefreshOutcome::Repeated(refreshed_of(&row, presented.session)?));
     }
-    end::<E>(connection, presented.session, EndReason::RefreshReused, now).await?;
+    let ended = end::<E>(connection, presented.session, EndReason::RefreshReused, now).await?;
+    publish::<E>(connection, ended, now).await?;
     Ok(RefreshOutcome::Reused {
         account: row.get("account_id")?,
     })
 }
 
+/// The event to publish, if the session had not ended.
 async fn end<E: Engine>(
     connection: &mut Connection<'_, E>,
     session: Uuid,
     reason: EndReason,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<Vec<NewEvent>, sqlx::Error> {
     let end = statement::<E>(END).bind(session).bind(now).bind(reason.as_str());
-    end.execute(connection).await.map(drop)
+    events_of(&end.all(connection).await?)
+}
+
+/// The events to publish.
+pub(super) async fn end_others<E: Engine>(
+    connection: &mut Connection<'_, E>,
+    account: Uuid,
+    kept: Uuid,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<Vec<NewEvent>, sqlx::Error> {
+    let end = statement::<E>(END_OTHERS)
+        .bind(account)
+        .bind(kept)
+        .bind(now)
+        .bind(reason.as_str());
+    events_of(&end.all(connection).await?)
+}
+
+fn events_of<E: Engine>(ended: &[Record<E>]) -> Result<Vec<NewEvent>, sqlx::Error> {
+    let events = ended.iter().map(|row| {
+        Ok(NewEvent::session_ended(
+            row.get("session_id")?,
+            row.get("token_expire_time")?,
+        ))
+    });
+    events.collect()
 }
 
 pub(super) async fn insert_session<E: Engine>(
@@ -127,6 +282,7 @@ pub(super) async fn insert_session<E: Engine>(
         .bind(session.create_time)
         .bind(session.idle_expire_time)
         .bind(session.expire_time)
+        .bind(session.token_expire_time)
         .bind(&*session.client.user_agent)
         .bind(&*session.client.ip_address)
         .execute(connection)
@@ -140,7 +296,7 @@ fn refreshed_of<E: Engine>(row: &Record<E>, session: Uuid) -> Result<Refreshed, 
         session,
         generation: u32::try_from(row.get::<i64>("generation")?).map_err(|error| sqlx::Error::Decode(error.into()))?,
         sign_in_time: row.get("create_time")?,
-        expire_time: row.get::<Timestamp>("idle_expire_time")?.min(row.get("expire_time")?),
+        expire_time: row.get("idle_expire_time")?,
     })
 }
 
@@ -149,7 +305,7 @@ pub(super) fn session_of<E: Engine>(row: &Record<E>) -> Result<Session, sqlx::Er
         id: row.get("session_id")?,
         create_time: row.get("create_time")?,
         last_used_time: row.get("last_used_time")?,
-        expire_time: row.get::<Timestamp>("idle_expire_time")?.min(row.get("expire_time")?),
+        expire_time: row.get("idle_expire_time")?,
         user_agent: row.get("user_agent")?,
         ip_address: row.get("ip_address")?,
         ended: row.get::<Option<Timestamp>>("end_time")?.is_some(),

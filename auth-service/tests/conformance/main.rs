@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
 
 mod accounts;
+mod events;
 mod keys;
 mod sessions;
 
@@ -10,8 +11,9 @@ use std::{sync::Arc, time::Duration};
 
 use auth_service::{
     accounts::{Account, Email, NewAccount},
+    events::Event,
     sessions::{Client, Lifetimes, NewSession},
-    store::{AccountStore, KeyStore, Registration, SCHEMA, SessionStore, SqlStore},
+    store::{AccountStore, EventStore, KeyStore, Registration, SCHEMA, SessionStore, SqlStore},
 };
 use platform::{
     clock::Timestamp,
@@ -25,6 +27,7 @@ use uuid::Uuid;
 const LIFETIMES: Lifetimes = Lifetimes {
     idle: Duration::from_hours(1),
     absolute: Duration::from_hours(4),
+    access: Duration::from_mins(5),
 };
 const START: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
 
@@ -61,6 +64,7 @@ struct World {
     accounts: Arc<dyn AccountStore>,
     sessions: Arc<dyn SessionStore>,
     keys: Arc<dyn KeyStore>,
+    events: Arc<dyn EventStore>,
     url: DatabaseUrl,
     workspace: Workspace,
 }
@@ -93,7 +97,8 @@ impl World {
         Self {
             accounts: store.clone(),
             sessions: store.clone(),
-            keys: store,
+            keys: store.clone(),
+            events: store,
             url,
             workspace,
         }
@@ -121,6 +126,16 @@ impl World {
     }
 }
 
+/// The sessions whose end was told, in order; nothing else was.
+async fn ended_sessions(world: &World) -> Vec<Uuid> {
+    let events = world.events.events_after(0, 1000).await.unwrap();
+    let ended = events.into_iter().map(|stored| match stored.event {
+        Event::SessionEnded { session } => session,
+        other => panic!("{other:?}"),
+    });
+    ended.collect()
+}
+
 fn account(email: &str) -> Account {
     Account {
         id: uuid_v4(&SystemEntropy),
@@ -141,5 +156,6 @@ fn session(account: Uuid) -> NewSession {
         create_time: START,
         idle_expire_time: START.plus(LIFETIMES.idle),
         expire_time: START.plus(LIFETIMES.absolute),
+        token_expire_time: LIFETIMES.last_token_expires(START),
     }
 }

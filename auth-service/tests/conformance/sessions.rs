@@ -9,7 +9,7 @@ use auth_service::{
 use platform::clock::Timestamp;
 use uuid::Uuid;
 
-use crate::{LIFETIMES, START, World, on_every_engine};
+use crate::{LIFETIMES, START, World, ended_sessions, on_every_engine};
 
 on_every_engine!(
     the_current_token_rotates,
@@ -24,6 +24,12 @@ on_every_engine!(
     an_unknown_session_is_unknown,
     of_fifty_refreshes_at_once_one_rotates,
     thief_and_victim_are_told_apart,
+    the_sessions_of_an_account_are_listed,
+    a_hundred_and_first_session_takes_the_place_of_the_one_unused_for_longest,
+    parallel_sign_ins_leave_a_hundred_sessions,
+    only_ones_own_sessions_can_be_ended,
+    all_others_can_be_ended,
+    dead_sessions_are_forgotten_in_bounded_steps,
 );
 
 const LATER: Duration = Duration::from_secs(31);
@@ -130,7 +136,7 @@ async fn any_other_generation_is_a_reuse_and_ends_the_session(world: World) {
 async fn a_reuse_ends_only_its_own_session(world: World) {
     let (ada, first) = world.person("ada@example.com").await;
     let second = crate::session(ada.id);
-    world.sessions.open_session(second.clone()).await.unwrap();
+    world.sessions.open_session(second.clone(), 1).await.unwrap();
     assert!(matches!(
         present(&world, first.id, 5, START).await,
         RefreshOutcome::Reused { .. }
@@ -247,4 +253,124 @@ async fn thief_and_victim_are_told_apart(world: World) {
         let (_, session) = world.accounts.session(ada.id, session.id).await.unwrap().unwrap();
         assert!(session.ended || !both, "order {order:b}");
     }
+}
+
+/// More sessions of an account, opened one second after the other.
+async fn opened(world: &World, account: Uuid, count: u64) -> Vec<Uuid> {
+    let mut opened = Vec::new();
+    for second in 1..=count {
+        let mut session = crate::session(account);
+        session.create_time = START.plus(Duration::from_secs(second));
+        world.sessions.open_session(session.clone(), 1).await.unwrap();
+        opened.push(session.id);
+    }
+    opened
+}
+
+async fn listed(world: &World, account: Uuid, now: Timestamp) -> Vec<Uuid> {
+    let sessions = world.sessions.list_sessions(account, now).await.unwrap();
+    sessions.into_iter().map(|session| session.id).collect()
+}
+
+async fn the_sessions_of_an_account_are_listed(world: World) {
+    let (ada, first) = world.person("ada@example.com").await;
+    let (ben, _) = world.person("ben@example.com").await;
+    let more = opened(&world, ada.id, 2).await;
+    opened(&world, ben.id, 1).await;
+    let now = START.plus(LATER);
+    assert_eq!(listed(&world, ada.id, now).await, [more[1], more[0], first.id]);
+    present(&world, first.id, 0, now).await;
+    assert_eq!(listed(&world, ada.id, now).await, [first.id, more[1], more[0]]);
+    world
+        .sessions
+        .end_session(more[0], EndReason::Logout, now)
+        .await
+        .unwrap();
+    assert_eq!(listed(&world, ada.id, now).await, [first.id, more[1]]);
+    // The one that was not used since has expired.
+    let later = START.plus(LIFETIMES.idle).plus(Duration::from_secs(1));
+    assert_eq!(listed(&world, ada.id, later).await, [first.id]);
+}
+
+async fn a_hundred_and_first_session_takes_the_place_of_the_one_unused_for_longest(world: World) {
+    let (ada, first) = world.person("ada@example.com").await;
+    let more = opened(&world, ada.id, 99).await;
+    assert!(ended_sessions(&world).await.is_empty());
+    // The first is the one used last now.
+    present(&world, first.id, 0, START.plus(Duration::from_secs(200))).await;
+    let mut newest = crate::session(ada.id);
+    newest.create_time = START.plus(Duration::from_mins(5));
+    world.sessions.open_session(newest.clone(), 1).await.unwrap();
+    let now = START.plus(Duration::from_mins(5));
+    let live = listed(&world, ada.id, now).await;
+    assert_eq!((live.len(), &live[..2]), (100, &[newest.id, first.id][..]));
+    assert!(!live.contains(&more[0]));
+    assert_eq!(ended_sessions(&world).await, [more[0]]);
+}
+
+async fn parallel_sign_ins_leave_a_hundred_sessions(world: World) {
+    let (ada, _) = world.person("ada@example.com").await;
+    let world = Arc::new(world);
+    let openings = (0..120).map(|_| {
+        let (world, session) = (world.clone(), crate::session(ada.id));
+        tokio::spawn(async move { world.sessions.open_session(session, 1).await.unwrap() })
+    });
+    for opening in openings.collect::<Vec<_>>() {
+        opening.await.unwrap();
+    }
+    assert_eq!(listed(&world, ada.id, START).await.len(), 100);
+    assert_eq!(ended_sessions(&world).await.len(), 21);
+}
+
+async fn only_ones_own_sessions_can_be_ended(world: World) {
+    let (ada, own) = world.person("ada@example.com").await;
+    let (ben, foreign) = world.person("ben@example.com").await;
+    let end = |account, session| {
+        world
+            .sessions
+            .end_session_of(account, session, EndReason::Revoked, START)
+    };
+    assert!(!end(ada.id, foreign.id).await.unwrap());
+    assert!(!end(ada.id, Uuid::nil()).await.unwrap());
+    assert_eq!(listed(&world, ben.id, START).await, [foreign.id]);
+    assert!(end(ada.id, own.id).await.unwrap());
+    assert!(!end(ada.id, own.id).await.unwrap());
+    assert_eq!(ended_sessions(&world).await, [own.id]);
+    assert_eq!(present(&world, own.id, 0, START).await, RefreshOutcome::Ended);
+}
+
+async fn all_others_can_be_ended(world: World) {
+    let (ada, first) = world.person("ada@example.com").await;
+    let (_, foreign) = world.person("ben@example.com").await;
+    let more = opened(&world, ada.id, 3).await;
+    for _ in 0..2 {
+        let ended = world
+            .sessions
+            .end_other_sessions(ada.id, more[1], EndReason::Revoked, START);
+        ended.await.unwrap();
+    }
+    assert_eq!(listed(&world, ada.id, START).await, [more[1]]);
+    let ended: HashSet<Uuid> = ended_sessions(&world).await.into_iter().collect();
+    assert_eq!(ended, HashSet::from([first.id, more[0], more[2]]));
+    assert!(matches!(
+        present(&world, foreign.id, 0, START).await,
+        RefreshOutcome::Rotated(_)
+    ));
+}
+
+async fn dead_sessions_are_forgotten_in_bounded_steps(world: World) {
+    let (ada, first) = world.person("ada@example.com").await;
+    opened(&world, ada.id, 4).await;
+    let used = START.plus(Duration::from_mins(30));
+    present(&world, first.id, 0, used).await;
+    let forget = |before, limit| world.sessions.forget_sessions(before, limit);
+    assert_eq!(forget(START.plus(LIFETIMES.idle), 10).await.unwrap(), 0);
+    let expired = START.plus(LIFETIMES.idle).plus(Duration::from_secs(1));
+    assert_eq!(forget(expired, 3).await.unwrap(), 3);
+    assert_eq!(forget(expired, 3).await.unwrap(), 1);
+    assert_eq!(forget(expired, 3).await.unwrap(), 0);
+    assert!(matches!(
+        present(&world, first.id, 1, used).await,
+        RefreshOutcome::Rotated(_)
+    ));
 }

@@ -6,7 +6,7 @@ use auth_service::{
     accounts::Email,
     refresh_tokens::Presented,
     sessions::{Client, EndReason, Lifetimes, NewSession, RefreshOutcome},
-    store::{AccountStore as _, SCHEMA, SessionStore as _, SqlStore},
+    store::{AccountStore as _, EventStore as _, Opening, SCHEMA, SessionStore as _, SqlStore},
 };
 use platform::{
     clock::Timestamp,
@@ -24,6 +24,7 @@ const NOW: Timestamp = Timestamp::from_micros(1_700_000_100_000_000);
 const LIFETIMES: Lifetimes = Lifetimes {
     idle: Duration::from_hours(1),
     absolute: Duration::from_hours(4),
+    access: Duration::from_mins(5),
 };
 
 #[tokio::test]
@@ -50,8 +51,9 @@ async fn hot_statements_use_an_index_at_a_million_on_postgres() {
 
 async fn hot_statements_use_an_index<E: Seeded>(accounts: u32) {
     let workspace = Workspace::new();
-    let database = E::open(&E::database(&workspace, &SCHEMA).await, &SCHEMA).await.unwrap();
-    run_script(&database, E::seed(accounts)).await;
+    let url = E::database(&workspace, &SCHEMA).await;
+    let database = E::open(&url, &SCHEMA).await.unwrap();
+    run_script::<E>(&url, E::seed(accounts)).await;
 
     let recorder = StatementRecorder::start();
     use_the_store(&SqlStore::new(database.clone())).await;
@@ -97,7 +99,14 @@ async fn use_the_store<E: Engine>(store: &SqlStore<E>) {
     assert!(matches!(rotated, RefreshOutcome::Rotated(_)));
     let repeated = store.refresh(presented, LIFETIMES, NOW).await.unwrap();
     assert!(matches!(repeated, RefreshOutcome::Repeated(_)));
+    assert_eq!(store.list_sessions(SEVENTH, NOW).await.unwrap().len(), 1);
+    let end = store.end_session_of(SEVENTH, Uuid::max(), EndReason::Revoked, NOW);
+    assert!(!end.await.unwrap());
+    let end = store.end_other_sessions(SEVENTH, SEVENTH, EndReason::Revoked, NOW);
+    end.await.unwrap();
     store.end_session(SEVENTH, EndReason::Logout, NOW).await.unwrap();
+    assert!(store.events_after(5, 10).await.unwrap().len() == 10);
+    store.acknowledge_erasure(SEVENTH).await.unwrap();
     let opened = NewSession {
         id: Uuid::max(),
         account: SEVENTH,
@@ -108,8 +117,12 @@ async fn use_the_store<E: Engine>(store: &SqlStore<E>) {
         create_time: NOW,
         idle_expire_time: NOW.plus(LIFETIMES.idle),
         expire_time: NOW.plus(LIFETIMES.absolute),
+        token_expire_time: LIFETIMES.last_token_expires(NOW),
     };
-    store.open_session(opened).await.unwrap();
+    assert_eq!(
+        store.open_session(opened, found.password_version).await.unwrap(),
+        Opening::Opened
+    );
 }
 
 /// So many accounts, each with a session.
@@ -127,10 +140,14 @@ impl Seeded for Sqlite {
              FROM numbers;
              WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < {accounts} - 1)
              INSERT INTO sessions (session_id, account_id, generation, moved_time, create_time, last_used_time,
-                                   idle_expire_time, expire_time, user_agent, ip_address)
+                                   idle_expire_time, expire_time, token_expire_time, user_agent, ip_address)
              SELECT unhex(printf('%032x', n)), unhex(printf('%032x', n)), 0, 1700000000000000, 1700000000000000,
-                    1700000000000000, 1700003600000000, 1700014400000000, '', ''
-             FROM numbers"
+                    1700000000000000, 1700003600000000, 1700014400000000, 1700000330000000, '', ''
+             FROM numbers;
+             WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < {accounts} - 1)
+             INSERT INTO account_events (event_id, kind, session_id, event_time, forget_time, pending)
+             SELECT n + 1, 'SESSION_ENDED', randomblob(16), 1700000000000000, 1700000390000000, 0 FROM numbers;
+             INSERT INTO counters VALUES ('account_events', {accounts})"
         )
     }
 }
@@ -143,12 +160,16 @@ impl Seeded for Postgres {
                     'hash', to_timestamp(1700000000), to_timestamp(1700000000)
              FROM generate_series(0, {accounts} - 1) AS n;
              INSERT INTO sessions (session_id, account_id, generation, moved_time, create_time, last_used_time,
-                                   idle_expire_time, expire_time, user_agent, ip_address)
+                                   idle_expire_time, expire_time, token_expire_time, user_agent, ip_address)
              SELECT lpad(to_hex(n), 32, '0')::uuid, lpad(to_hex(n), 32, '0')::uuid, 0, to_timestamp(1700000000),
-                    to_timestamp(1700000000), to_timestamp(1700000000), to_timestamp(1700003600), to_timestamp(1700014400),
-                    '', ''
+                    to_timestamp(1700000000), to_timestamp(1700000000), to_timestamp(1700003600),
+                    to_timestamp(1700014400), to_timestamp(1700000330), '', ''
              FROM generate_series(0, {accounts} - 1) AS n;
-             ANALYZE accounts, sessions"
+             INSERT INTO account_events (event_id, kind, session_id, event_time, forget_time, pending)
+             SELECT n + 1, 'SESSION_ENDED', gen_random_uuid(), to_timestamp(1700000000), to_timestamp(1700000390), false
+             FROM generate_series(0, {accounts} - 1) AS n;
+             INSERT INTO counters VALUES ('account_events', {accounts});
+             ANALYZE accounts, sessions, account_events"
         )
     }
 }
@@ -160,6 +181,7 @@ fn value_of(parameter: &str) -> String {
         "timestamp with time zone" => "to_timestamp(1700000100)".to_owned(),
         "text" => format!("'{EMAIL}'"),
         "bigint" => "0".to_owned(),
+        "boolean" => "false".to_owned(),
         other => panic!("no value for {other}"),
     }
 }

@@ -44,8 +44,30 @@ const ROWS: &[(&str, &str)] = &[(
      INSERT INTO signing_keys (key_id, state, public_x, public_y, sealed_key, master_key_id, create_time, state_time)
      VALUES ('kept', 'ACTIVE', '\\x01', '\\x02', '\\x03', 'first', '2025-10-09T08:53:20Z', '2025-10-09T08:53:20Z');
      INSERT INTO refresh_keys (key_id, sealed_key, master_key_id, create_time)
-     VALUES (1, '\\x04', 'first', '2025-10-09T08:53:20Z')",
-)];
+     VALUES (1, '\\x04', 'first', '2025-10-09T08:53:20Z')"), (
+    "INSERT INTO accounts (account_id, email, email_key, display_name, password_hash, create_time, update_time)
+     VALUES (x'7b699e2c5e314c43a2f59d2b5c8a0001', 'Ada@example.com', 'ada@example.com', 'Ada', '$argon2id$kept',
+             1760000000123456, 1760000000123456);
+     INSERT INTO sessions (session_id, account_id, generation, accepted, moved_time, create_time, last_used_time,
+                           idle_expire_time, expire_time, token_expire_time, user_agent, ip_address)
+     VALUES (x'7b699e2c5e314c43a2f59d2b5c8a0002', x'7b699e2c5e314c43a2f59d2b5c8a0001', 7, 6, 1760000001000000,
+             1760000000123456, 1760000001000000, 1760003600000000, 1760007200000000, 1760000331000000, 'curl', '192.0.2.1');
+     INSERT INTO signing_keys (key_id, state, public_x, public_y, sealed_key, master_key_id, create_time, state_time)
+     VALUES ('kept', 'ACTIVE', x'01', x'02', x'03', 'first', 1760000000000000, 1760000000000000);
+     INSERT INTO refresh_keys (key_id, sealed_key, master_key_id, create_time)
+     VALUES (1, x'04', 'first', 1760000000000000)",
+    "INSERT INTO accounts (account_id, email, email_key, display_name, password_hash, create_time, update_time)
+     VALUES ('7b699e2c-5e31-4c43-a2f5-9d2b5c8a0001', 'Ada@example.com', 'ada@example.com', 'Ada', '$argon2id$kept',
+             '2025-10-09T08:53:20.123456Z', '2025-10-09T08:53:20.123456Z');
+     INSERT INTO sessions (session_id, account_id, generation, accepted, moved_time, create_time, last_used_time,
+                           idle_expire_time, expire_time, token_expire_time, user_agent, ip_address)
+     VALUES ('7b699e2c-5e31-4c43-a2f5-9d2b5c8a0002', '7b699e2c-5e31-4c43-a2f5-9d2b5c8a0001', 7, 6,
+             '2025-10-09T08:53:21Z', '2025-10-09T08:53:20.123456Z', '2025-10-09T08:53:21Z', '2025-10-09T09:53:20Z',
+             '2025-10-09T10:53:20Z', '2025-10-09T08:58:51Z', 'curl', '192.0.2.1');
+     INSERT INTO signing_keys (key_id, state, public_x, public_y, sealed_key, master_key_id, create_time, state_time)
+     VALUES ('kept', 'ACTIVE', '\\x01', '\\x02', '\\x03', 'first', '2025-10-09T08:53:20Z', '2025-10-09T08:53:20Z');
+     INSERT INTO refresh_keys (key_id, sealed_key, master_key_id, create_time)
+     VALUES (1, '\\x04', 'first', '2025-10-09T08:53:20Z')",)];
 
 #[tokio::test]
 async fn every_earlier_schema_is_upgraded_on_sqlite() {
@@ -54,7 +76,7 @@ async fn every_earlier_schema_is_upgraded_on_sqlite() {
         let workspace = Workspace::new();
         let url = workspace.sqlite("auth.db");
         let old = Sqlite::open(&url, &SCHEMA.at(version)).await.unwrap();
-        run_script(&old, rows.0.to_owned()).await;
+        run_script::<Sqlite>(&url, rows.0.to_owned()).await;
         old.close().await;
         check(Sqlite::open(&url, &SCHEMA).await.unwrap()).await;
     }
@@ -67,7 +89,7 @@ async fn every_earlier_schema_is_upgraded_on_postgres() {
         let url = empty_postgres_database().await;
         Postgres::migrate(&url, &SCHEMA.at(version)).await.unwrap();
         let old = Postgres::open(&url, &SCHEMA.at(version)).await.unwrap();
-        run_script(&old, rows.1.to_owned()).await;
+        run_script::<Postgres>(&url, rows.1.to_owned()).await;
         old.close().await;
         Postgres::migrate(&url, &SCHEMA).await.unwrap();
         check(Postgres::open(&url, &SCHEMA).await.unwrap()).await;
@@ -107,6 +129,7 @@ async fn check<E: Explaining>(database: Database<E>) {
     let lifetimes = Lifetimes {
         idle: Duration::from_hours(1),
         absolute: Duration::from_hours(2),
+        access: Duration::from_mins(5),
     };
     let refreshed = store
         .refresh(presented, lifetimes, Timestamp::from_micros(1_760_000_060_000_000))

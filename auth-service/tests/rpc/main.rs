@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
 
+mod account;
+mod events;
 mod hashing;
 mod jwks;
 mod login;
@@ -9,4 +11,5 @@ mod logout;
 mod refresh;
 mod register;
 mod session;
+mod sessions;
 mod world;

@@ -26,6 +26,7 @@ pub(crate) const ISSUER: &str = "https://holdfast.example";
 
 pub(crate) struct World {
     pub(crate) auth: AuthServiceClient<Channel>,
+    pub(crate) channel: Channel,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) service_keys: ServiceKeys,
     pub(crate) config: Config,
@@ -49,11 +50,12 @@ impl World {
             issuer: ISSUER.to_owned(),
             master_keys: master_keys(1),
             service_keys: service_keys.clone(),
-            access_lifetime: Duration::from_mins(5),
             lifetimes: Lifetimes {
                 idle: Duration::from_hours(24),
                 absolute: Duration::from_hours(72),
+                access: Duration::from_mins(5),
             },
+            key_rotation: Duration::from_hours(24),
             password_min_length: 12,
             hashing: HashingParameters {
                 memory_kib: 64,
@@ -78,7 +80,8 @@ impl World {
         });
         let channel = platform::channel::connect(&[address.parse().unwrap()]);
         Self {
-            auth: AuthServiceClient::new(channel),
+            auth: AuthServiceClient::new(channel.clone()),
+            channel,
             clock,
             service_keys,
             config,

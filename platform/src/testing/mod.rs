@@ -1,6 +1,7 @@
 //! What tests stand on: a clock that they move, a directory that goes away, an issuer of tokens, a real PostgreSQL, the
 //! statements that are run and how an engine would run them.
 
+mod events;
 mod issuer;
 mod plans;
 mod postgres;
@@ -16,6 +17,7 @@ use crate::{
     configuration::DatabaseUrl,
 };
 
+pub use events::TestEvents;
 pub use issuer::TestIssuer;
 pub use plans::{Explaining, Plan, ValueOf, plans, run_script};
 pub use postgres::{address_of, empty_postgres_database, over_tcp, postgres_database, through_pooler};

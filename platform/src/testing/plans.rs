@@ -1,9 +1,12 @@
 //! How the engines would run a statement.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row as _, Sqlite, SqliteConnection, raw_sql};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Postgres, Row as _, Sqlite, SqliteConnection,
+    raw_sql, sqlite::SqliteConnectOptions,
+};
 
 use super::{Workspace, postgres_database};
 use crate::{
@@ -31,6 +34,9 @@ impl Plan {
     }
 }
 
+/// How long a script waits for its turn to write.
+const LONG: Duration = Duration::from_mins(1);
+
 /// A literal of a type of `PostgreSQL`, as the seed of a test has it.
 pub type ValueOf = fn(&str) -> String;
 
@@ -42,8 +48,8 @@ pub trait Explaining: Engine {
     /// A new database with a schema, in the workspace if it is a file.
     fn database(workspace: &Workspace, schema: &'static Schema) -> impl Future<Output = DatabaseUrl> + Send;
 
-    /// Runs statements without parameters, however long they take.
-    fn script(connection: &mut Self::Connection, sql: String) -> BoxFuture<'_, Result<(), sqlx::Error>>;
+    /// Runs statements without parameters, on a connection of their own.
+    fn script(url: DatabaseUrl, sql: String) -> BoxFuture<'static, Result<(), sqlx::Error>>;
 
     /// The plans that the engine may choose.
     fn plans(
@@ -53,13 +59,13 @@ pub trait Explaining: Engine {
     ) -> BoxFuture<'_, Result<Vec<Plan>, sqlx::Error>>;
 }
 
-/// Runs statements without parameters, as one transaction.
+/// Runs statements without parameters, as one transaction, however long they take.
 ///
 /// # Panics
 /// If one fails.
 #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
-pub async fn run_script<E: Explaining>(database: &Database<E>, sql: String) {
-    let run = database.write(move |connection| E::script(connection.driver(), sql.clone()));
+pub async fn run_script<E: Explaining>(url: &DatabaseUrl, sql: String) {
+    let run = E::script(url.clone(), format!("BEGIN; {sql}; COMMIT"));
     run.await.expect("the statements run");
 }
 
@@ -81,8 +87,16 @@ impl Explaining for Sqlite {
         workspace.sqlite("explained.db")
     }
 
-    fn script(connection: &mut SqliteConnection, sql: String) -> BoxFuture<'_, Result<(), sqlx::Error>> {
-        Box::pin(async move { raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop) })
+    fn script(url: DatabaseUrl, sql: String) -> BoxFuture<'static, Result<(), sqlx::Error>> {
+        let DatabaseUrl::Sqlite(path) = url else {
+            unreachable!("it is of SQLite")
+        };
+        Box::pin(async move {
+            let options = SqliteConnectOptions::new().filename(path);
+            let mut connection = options.busy_timeout(LONG).connect().await?;
+            raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
+            connection.close().await
+        })
     }
 
     /// One: no plan depends on values or statistics, which the service never gathers.
@@ -110,12 +124,14 @@ impl Explaining for Postgres {
         postgres_database(schema).await
     }
 
-    fn script(connection: &mut PgConnection, sql: String) -> BoxFuture<'_, Result<(), sqlx::Error>> {
+    fn script(url: DatabaseUrl, sql: String) -> BoxFuture<'static, Result<(), sqlx::Error>> {
+        let DatabaseUrl::Postgres(url) = url else {
+            unreachable!("it is of PostgreSQL")
+        };
         Box::pin(async move {
-            raw_sql("SET LOCAL statement_timeout = 0")
-                .execute(&mut *connection)
-                .await?;
-            raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
+            let mut connection = url.options().connect().await?;
+            raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
+            connection.close().await
         })
     }
 

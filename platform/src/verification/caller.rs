@@ -12,6 +12,7 @@ pub struct Caller {
     subject: Uuid,
     session: Uuid,
     scope: String,
+    issued: i64,
 }
 
 impl Caller {
@@ -21,6 +22,7 @@ impl Caller {
             subject: canonical_uuid(&claims.sub)?,
             session: canonical_uuid(&claims.sid)?,
             scope: claims.scope,
+            issued: claims.iat,
         })
     }
 
@@ -32,6 +34,11 @@ impl Caller {
     /// The session that the token belongs to: `sid` of the token.
     pub fn session(&self) -> Uuid {
         self.session
+    }
+
+    /// When the token was issued, in seconds since the Unix epoch: `iat`.
+    pub(super) fn issued(&self) -> i64 {
+        self.issued
     }
 
     /// Whether the token carries a scope (RFC 6749, section 3.3). The empty scope is always carried.

@@ -1,8 +1,8 @@
 //! The published keys, as a verifier holds them.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, RwLock},
+    collections::{HashMap, HashSet},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -66,6 +66,8 @@ impl KeySource for RemoteKeys {
 pub struct KeyRing {
     source: Box<dyn KeySource>,
     keys: RwLock<Arc<HashMap<String, DecodingKey>>>,
+    /// Keys that no set brings back. They are few: each took an operator.
+    revoked: std::sync::Mutex<HashSet<String>>,
     fetching: Arc<Mutex<LastFetch>>,
 }
 
@@ -85,6 +87,7 @@ impl KeyRing {
         Self {
             source: Box::new(source),
             keys: RwLock::default(),
+            revoked: std::sync::Mutex::default(),
             fetching: Arc::default(),
         }
     }
@@ -140,6 +143,20 @@ impl KeyRing {
         }
     }
 
+    /// Fetches now: it is known that the keys are others than before.
+    pub async fn refetch(self: Arc<Self>) {
+        let mut last = self.fetching.lock().await;
+        self.fetch(&mut last).await;
+    }
+
+    /// Takes a key out, for good: no later set brings it back.
+    pub fn revoke(&self, key_id: &str) {
+        let mut revoked = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+        revoked.insert(key_id.to_owned());
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut keys).remove(key_id);
+    }
+
     async fn fetch(&self, last: &mut LastFetch) {
         let fetched = match timeout(FETCH_TIMEOUT, self.source.fetch()).await {
             Ok(Ok(keys)) => load(keys),
@@ -149,7 +166,11 @@ impl KeyRing {
         let failed_before = std::mem::replace(&mut last.failed, fetched.is_err());
         last.at = Some(Instant::now());
         match fetched {
-            Ok(keys) => *self.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(keys),
+            Ok(mut keys) => {
+                let revoked = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+                keys.retain(|key_id, _| !revoked.contains(key_id));
+                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+            }
             // While a service is away, one line says so.
             Err(error) if failed_before => tracing::debug!(error, "the published keys still cannot be fetched"),
             Err(error) => tracing::warn!(error, "the published keys cannot be fetched; the last good ones stay"),
@@ -157,10 +178,7 @@ impl KeyRing {
     }
 
     fn current(&self) -> Arc<HashMap<String, DecodingKey>> {
-        self.keys
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone()
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

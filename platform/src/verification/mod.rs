@@ -8,10 +8,12 @@ mod caller;
 mod claims;
 mod keys;
 mod layer;
+mod revocations;
 mod verifier;
 
 pub use caller::{Caller, require_caller};
 pub use claims::{ALGORITHM, AUDIENCE, AccessClaims, CLIENT_ID, SCOPE, TOKEN_TYPE};
 pub use keys::{KeyRing, KeySource, RemoteKeys};
 pub use layer::{Authentication, AuthenticationLayer};
+pub use revocations::Revocations;
 pub use verifier::{Refusal, Verifier};

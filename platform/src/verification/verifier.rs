@@ -6,7 +6,7 @@ use jsonwebtoken::Algorithm;
 use quick_cache::sync::Cache;
 use tonic::Code;
 
-use super::{ALGORITHM, AUDIENCE, AccessClaims, Caller, KeyRing, TOKEN_TYPE, keys::KeysUnavailable};
+use super::{ALGORITHM, AUDIENCE, AccessClaims, Caller, KeyRing, Revocations, TOKEN_TYPE, keys::KeysUnavailable};
 use crate::{
     clock::{Clock, Timestamp},
     jwt,
@@ -27,6 +27,8 @@ pub enum Refusal {
     Invalid,
     /// It was good once.
     Expired,
+    /// Its session was ended, or it was withdrawn.
+    Revoked,
     /// The keys cannot be had, so nothing is known. Never said of a bad token, and never to be taken for one.
     KeysUnavailable,
 }
@@ -37,6 +39,7 @@ impl From<Refusal> for WireError {
             Refusal::Missing => ("TOKEN_MISSING", "an access token is required"),
             Refusal::Invalid => ("TOKEN_INVALID", "the access token cannot be used"),
             Refusal::Expired => ("TOKEN_EXPIRED", "the access token has expired"),
+            Refusal::Revoked => ("SESSION_REVOKED", "the session has been ended"),
             Refusal::KeysUnavailable => {
                 return WireError::unavailable("the access token cannot be checked just now");
             }
@@ -50,6 +53,7 @@ pub struct Verifier {
     issuer: String,
     keys: Arc<KeyRing>,
     clock: Arc<dyn Clock>,
+    revocations: Arc<Revocations>,
     verified: Cache<Box<str>, Arc<Verified>>,
 }
 
@@ -66,12 +70,28 @@ impl Verifier {
             issuer: issuer.into(),
             keys,
             clock,
+            revocations: Arc::default(),
             verified: Cache::new(CACHED_TOKENS),
         }
     }
 
+    /// The same, that refuses what was ended or withdrawn.
+    #[must_use]
+    pub fn refusing(self, revocations: Arc<Revocations>) -> Self {
+        Self { revocations, ..self }
+    }
+
     /// Who a token speaks for, or why it is refused.
     pub async fn verify(&self, token: &str) -> Result<Caller, Refusal> {
+        let caller = self.verify_token(token).await?;
+        // At every call: a token that was verified before may have been withdrawn since.
+        if self.revocations.refuse(&caller) {
+            return Err(Refusal::Revoked);
+        }
+        Ok(caller)
+    }
+
+    async fn verify_token(&self, token: &str) -> Result<Caller, Refusal> {
         let now = self.clock.now();
         if let Some(known) = self.verified.get(token) {
             if known.expires <= now.as_seconds() {

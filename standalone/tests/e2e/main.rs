@@ -7,6 +7,7 @@ mod accounts;
 mod concurrency;
 mod input;
 mod isolation;
+mod leaving;
 mod rest;
 mod tasks;
 mod world;

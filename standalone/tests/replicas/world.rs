@@ -12,6 +12,7 @@ use std::{
 
 use auth_service::{passwords::HashingParameters, sessions::Lifetimes};
 use platform::{
+    account_events::RemoteEvents,
     channel::connect,
     configuration::{DatabaseUrl, MasterKey, MasterKeys},
     database::{Database, Engine as _},
@@ -333,11 +334,12 @@ fn auth_config(database: DatabaseUrl, clock: Arc<ManualClock>) -> auth_service::
         }])
         .unwrap(),
         service_keys: service_keys(),
-        access_lifetime: Duration::from_mins(5),
         lifetimes: Lifetimes {
             idle: Duration::from_hours(24),
             absolute: Duration::from_hours(72),
+            access: Duration::from_mins(5),
         },
+        key_rotation: Duration::from_hours(24),
         password_min_length: 12,
         hashing: HashingParameters {
             memory_kib: 64,
@@ -355,6 +357,7 @@ fn task_config(database: DatabaseUrl, issuers: &[http::Uri], clock: Arc<ManualCl
         database,
         issuer: ISSUER.to_owned(),
         keys: Box::new(RemoteKeys::new(connect(issuers))),
+        events: Box::new(RemoteEvents::new(connect(issuers), service_keys(), clock.clone())),
         service_keys: service_keys(),
         reflection: false,
         clock,

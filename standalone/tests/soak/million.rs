@@ -7,7 +7,6 @@ use std::{
 
 use platform::{
     configuration::DatabaseUrl,
-    database::Engine as _,
     testing::{Workspace, address_of, empty_postgres_database, run_script},
 };
 use proto::{
@@ -18,7 +17,6 @@ use proto::{
     },
 };
 use sqlx::{Postgres, Sqlite};
-use task_service::store::SCHEMA;
 use tokio::task::JoinSet;
 use tonic::{Request, transport::Channel};
 
@@ -177,20 +175,18 @@ async fn a_million_tasks_on_sqlite() {
     let process = Process::start(workspace.path());
     let people = register(&process).await;
     let url = DatabaseUrl::Sqlite(workspace.path().join("task.db"));
-    let database = Sqlite::open(&url, &SCHEMA).await.unwrap();
     let ids: Vec<String> = people
         .iter()
         .map(|person| format!("(x'{}')", person.id.replace('-', "")))
         .collect();
     let ids = format!("SELECT column1 AS owner_id FROM (VALUES {})", ids.join(", "));
-    run_script(&database, insert_on_sqlite(&ids)).await;
+    run_script::<Sqlite>(&url, insert_on_sqlite(&ids)).await;
     measure(&people, "SQLite, 1,600 tasks of 16").await;
     let others = format!(
         "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {OTHERS})
          SELECT randomblob(16) AS owner_id FROM numbers"
     );
-    run_script(&database, insert_on_sqlite(&others)).await;
-    database.close().await;
+    run_script::<Sqlite>(&url, insert_on_sqlite(&others)).await;
     measure(&people, "SQLite, a million of 10,000").await;
     process.kill();
 }
@@ -210,14 +206,12 @@ async fn a_million_tasks_on_postgres() {
     assert!(migrated.status.success(), "{migrated:?}");
     let process = Process::start_as(on_postgres().stderr(Stdio::piped()));
     let people = register(&process).await;
-    let database = Postgres::open(&task, &SCHEMA).await.unwrap();
     let ids: Vec<String> = people.iter().map(|person| format!("('{}'::uuid)", person.id)).collect();
     let ids = format!("SELECT column1 AS owner_id FROM (VALUES {}) AS ids", ids.join(", "));
-    run_script(&database, insert_on_postgres(&ids)).await;
+    run_script::<Postgres>(&task, insert_on_postgres(&ids)).await;
     measure(&people, "PostgreSQL, 1,600 tasks of 16").await;
     let others = format!("SELECT gen_random_uuid() AS owner_id FROM generate_series(1, {OTHERS})");
-    run_script(&database, insert_on_postgres(&others)).await;
-    database.close().await;
+    run_script::<Postgres>(&task, insert_on_postgres(&others)).await;
     measure(&people, "PostgreSQL, a million of 10,000").await;
     process.kill();
 }

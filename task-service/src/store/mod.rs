@@ -72,6 +72,15 @@ pub enum Changed {
     OwnerErased,
 }
 
+/// What came of [`TaskStore::erase`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Erased {
+    /// Nothing of the owner is left but the mark.
+    Completely,
+    /// There may be more; the next call goes on.
+    InPart,
+}
+
 /// Keeps tasks, each under its owner.
 ///
 /// Every store must keep these promises:
@@ -106,4 +115,8 @@ pub trait TaskStore: Send + Sync + 'static {
     /// deleted task must be `Missing`; then the etag must be compared exactly; then a change that changes
     /// nothing must return the task as it is.
     async fn change(&self, owner: OwnerId, edit: Edit, effect: Effect) -> Result<Changed, StoreError>;
+
+    /// Must mark the owner as erased, so that nothing is written for them from then on, and delete a bounded number
+    /// of their tasks, deleted ones too. However often it is called, and whatever cut it off, the first mark stays.
+    async fn erase(&self, owner: OwnerId, now: Timestamp) -> Result<Erased, StoreError>;
 }

@@ -8,7 +8,7 @@ use platform::{
 };
 use uuid::Uuid;
 
-use super::{Changed, Created, Edit, Effect, TaskStore, tags};
+use super::{Changed, Created, Edit, Effect, Erased, TaskStore, tags};
 use crate::{
     due::Due,
     owner::OwnerId,
@@ -50,6 +50,18 @@ const LIST: &str = "
     WHERE owner_id = $1 AND delete_time IS NULL AND completed IN ($2, $3) AND (create_time, task_id) < ($4, $5)
     ORDER BY create_time DESC, task_id DESC
     LIMIT $6";
+
+/// The lock that every write takes; what waits for it finds the mark.
+const MARK_ERASED: &str = "
+    INSERT INTO owner_state (owner_id, next_seq, erased_time) VALUES ($1, 1, $2)
+    ON CONFLICT (owner_id) DO UPDATE SET erased_time = coalesce(owner_state.erased_time, $2)";
+
+const ERASE: &str = "
+    DELETE FROM tasks
+    WHERE owner_id = $1 AND task_id IN (SELECT task_id FROM tasks WHERE owner_id = $1 LIMIT $2)";
+
+/// How many tasks are erased in one transaction.
+const ERASED_AT_ONCE: u32 = 500;
 
 /// Tasks in a database of any engine.
 pub struct SqlTaskStore<E: Engine> {
@@ -111,6 +123,26 @@ impl<E: Engine> TaskStore for SqlTaskStore<E> {
         let edit = Arc::new(edit);
         self.database
             .write(move |connection| Box::pin(change::<E>(connection, owner, edit.clone(), effect)))
+            .await
+    }
+
+    async fn erase(&self, owner: OwnerId, now: Timestamp) -> Result<Erased, StoreError> {
+        self.database
+            .write(move |connection| {
+                Box::pin(async move {
+                    let mark = statement::<E>(MARK_ERASED).bind(owner.as_uuid()).bind(now);
+                    mark.execute(connection).await?;
+                    let erase = statement::<E>(ERASE)
+                        .bind(owner.as_uuid())
+                        .bind(i64::from(ERASED_AT_ONCE));
+                    let erased = erase.execute(connection).await?;
+                    Ok(if erased < u64::from(ERASED_AT_ONCE) {
+                        Erased::Completely
+                    } else {
+                        Erased::InPart
+                    })
+                })
+            })
             .await
     }
 }

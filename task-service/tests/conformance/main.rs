@@ -8,6 +8,7 @@
 mod changes;
 mod creation;
 mod durability;
+mod erasure;
 mod isolation;
 mod pages;
 mod sequence;
@@ -34,6 +35,10 @@ macro_rules! on_engine {
             creation::what_is_only_checked_is_not_created,
             durability::what_was_acknowledged_is_there_after_reopening,
             durability::the_token_key_is_made_once,
+            erasure::nothing_is_left_of_an_erased_owner,
+            erasure::nothing_is_written_for_an_erased_owner,
+            erasure::an_erasure_goes_on_where_it_was_cut_off,
+            erasure::an_erasure_beside_creations_leaves_nothing,
             isolation::another_owners_task_is_one_that_nobody_has,
             isolation::equal_ids_are_different_tasks,
             pages::every_task_is_listed_once_newest_first,
@@ -42,7 +47,6 @@ macro_rules! on_engine {
             sequence::a_hundred_parallel_creations_leave_no_gap,
             sequence::a_hundred_owners_each_begin_at_one,
             sequence::refusals_use_no_number,
-            sequence::nothing_is_written_for_an_erased_owner,
             trash::a_deleted_task_can_only_be_read,
         }
     };

@@ -1,10 +1,9 @@
 //! `change_seq`: strictly increasing for each owner, without gaps.
 
 use futures_util::future::join_all;
-use platform::entropy::{SystemEntropy, uuid_v4};
 use task_service::{
     change::Change,
-    store::{Changed, Created, Edit, Effect},
+    store::{Created, Edit, Effect},
     task::Task,
 };
 
@@ -58,22 +57,4 @@ pub(crate) async fn refusals_use_no_number(world: World) {
     let mut seqs: Vec<i64> = made.iter().map(|task| task.change_seq).collect();
     seqs.sort_unstable();
     assert_eq!(seqs, (2..=21).collect::<Vec<_>>());
-}
-
-pub(crate) async fn nothing_is_written_for_an_erased_owner(world: World) {
-    let subject = uuid_v4(&SystemEntropy);
-    let anna = world.owner_of(subject).await;
-    let ben = world.somebody().await;
-    let task = world.task(anna, "left over").await;
-    world.erase(subject).await;
-    for effect in [Effect::Stored, Effect::CheckedOnly] {
-        let created = world.store.create(anna, world.draft("too late"), effect).await;
-        assert_eq!(created.expect("the store answers"), Created::OwnerErased);
-        for change in [retitled("too late"), Change::Set(Box::default()), Change::Delete] {
-            let changed = world.store.change(anna, world.edit(task.id, change), effect).await;
-            assert_eq!(changed.expect("the store answers"), Changed::OwnerErased);
-        }
-    }
-    assert_eq!(world.list(anna).await, [task]);
-    assert_eq!(world.next_seq(ben).await, 1);
 }

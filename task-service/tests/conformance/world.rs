@@ -11,7 +11,6 @@ use std::{
 use platform::{
     clock::{Clock as _, Timestamp},
     configuration::DatabaseUrl,
-    database::{Database, Engine, StoreError, statement},
     entropy::{SystemEntropy, uuid_v4},
     testing::{ManualClock, TestIssuer, Workspace, postgres_database, through_pooler},
     verification::{KeyRing, Verifier},
@@ -30,8 +29,6 @@ const ISSUER: &str = "http://issuer.test";
 
 /// Where the cases run.
 pub(crate) trait TestDatabase {
-    type Engine: Engine;
-
     /// A new database, in the workspace if it is a file.
     async fn database(workspace: &Workspace) -> DatabaseUrl;
 }
@@ -39,8 +36,6 @@ pub(crate) trait TestDatabase {
 pub(crate) struct Sqlite;
 
 impl TestDatabase for Sqlite {
-    type Engine = sqlx::Sqlite;
-
     async fn database(workspace: &Workspace) -> DatabaseUrl {
         workspace.sqlite("task.db")
     }
@@ -49,8 +44,6 @@ impl TestDatabase for Sqlite {
 pub(crate) struct Postgres;
 
 impl TestDatabase for Postgres {
-    type Engine = sqlx::Postgres;
-
     async fn database(_: &Workspace) -> DatabaseUrl {
         postgres_database(&SCHEMA).await
     }
@@ -60,8 +53,6 @@ impl TestDatabase for Postgres {
 pub(crate) struct PooledPostgres;
 
 impl TestDatabase for PooledPostgres {
-    type Engine = sqlx::Postgres;
-
     async fn database(_: &Workspace) -> DatabaseUrl {
         through_pooler(&postgres_database(&SCHEMA).await)
     }
@@ -73,7 +64,6 @@ pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) url: DatabaseUrl,
     database: TaskDatabase,
-    erase: fn(DatabaseUrl, Uuid) -> futures_util::future::BoxFuture<'static, Result<(), StoreError>>,
     issuer: TestIssuer,
     verifier: OnceCell<Verifier>,
     next_id: AtomicU32,
@@ -92,7 +82,6 @@ impl World {
             clock: ManualClock::new(),
             url,
             database,
-            erase: |url, owner| Box::pin(async move { erase(&D::Engine::open(&url, &SCHEMA).await?, owner).await }),
             issuer: TestIssuer::new(ISSUER, "key"),
             verifier: OnceCell::new(),
             next_id: AtomicU32::new(1),
@@ -123,13 +112,6 @@ impl World {
     /// Somebody new.
     pub(crate) async fn somebody(&self) -> OwnerId {
         self.owner_of(uuid_v4(&SystemEntropy)).await
-    }
-
-    /// Marks the account of a person as gone.
-    pub(crate) async fn erase(&self, subject: Uuid) {
-        (self.erase)(self.url.clone(), subject)
-            .await
-            .expect("the owner is erased");
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -194,21 +176,6 @@ impl World {
     pub(crate) async fn next_seq(&self, owner: OwnerId) -> i64 {
         self.task(owner, "to learn the number").await.change_seq
     }
-}
-
-async fn erase<E: Engine>(database: &Database<E>, owner: Uuid) -> Result<(), StoreError> {
-    let erased = database
-        .write(move |connection| {
-            Box::pin(async move {
-                let erase = "INSERT INTO owner_state (owner_id, next_seq, erased_time) VALUES ($1, 1, $2)
-                             ON CONFLICT (owner_id) DO UPDATE SET erased_time = $2";
-                let erase = statement::<E>(erase).bind(owner).bind(Timestamp::from_micros(1));
-                erase.execute(connection).await
-            })
-        })
-        .await;
-    database.close().await;
-    erased.map(drop)
 }
 
 /// A change of the title.

@@ -42,10 +42,9 @@ async fn hot_statements_use_an_index_at_a_million_on_postgres() {
 
 async fn hot_statements_use_an_index<E: Seeded>(owners: u32) {
     let workspace = Workspace::new();
-    let database = E::open(&E::database(&workspace, &SCHEMA).await, &SCHEMA)
-        .await
-        .expect("it opens");
-    run_script(&database, E::seed(owners)).await;
+    let url = E::database(&workspace, &SCHEMA).await;
+    let database = E::open(&url, &SCHEMA).await.expect("it opens");
+    run_script::<E>(&url, E::seed(owners)).await;
 
     let recorder = StatementRecorder::start();
     use_the_store(&SqlTaskStore::new(database.clone())).await;

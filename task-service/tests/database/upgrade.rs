@@ -43,7 +43,7 @@ async fn every_earlier_schema_is_upgraded_on_sqlite() {
         let workspace = Workspace::new();
         let url = workspace.sqlite("task.db");
         let old = Sqlite::open(&url, &SCHEMA.at(version)).await.expect("it opens");
-        run_script(&old, rows.0.to_owned()).await;
+        run_script::<Sqlite>(&url, rows.0.to_owned()).await;
         old.close().await;
         check(Sqlite::open(&url, &SCHEMA).await.expect("it is upgraded")).await;
     }
@@ -56,7 +56,7 @@ async fn every_earlier_schema_is_upgraded_on_postgres() {
         let url = empty_postgres_database().await;
         Postgres::migrate(&url, &SCHEMA.at(version)).await.expect("it is made");
         let old = Postgres::open(&url, &SCHEMA.at(version)).await.expect("it opens");
-        run_script(&old, rows.1.to_owned()).await;
+        run_script::<Postgres>(&url, rows.1.to_owned()).await;
         old.close().await;
         Postgres::migrate(&url, &SCHEMA).await.expect("it is upgraded");
         check(Postgres::open(&url, &SCHEMA).await.expect("it opens")).await;

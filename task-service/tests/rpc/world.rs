@@ -9,7 +9,7 @@ use platform::{
     secret::Secret,
     service_credential::ServiceKeys,
     serving::Readiness,
-    testing::{ManualClock, TestIssuer, Workspace},
+    testing::{ManualClock, TestEvents, TestIssuer, Workspace},
     verification::{AccessClaims, KeySource},
 };
 use proto::task::v1::{
@@ -31,7 +31,7 @@ use tonic::{
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
-const ISSUER: &str = "http://issuer.test";
+pub(crate) const ISSUER: &str = "http://issuer.test";
 
 /// A service of its own.
 pub(crate) struct World {
@@ -39,6 +39,7 @@ pub(crate) struct World {
     pub(crate) issuer: TestIssuer,
     pub(crate) address: SocketAddr,
     pub(crate) readiness: Readiness,
+    pub(crate) events: TestEvents,
     shutdown: CancellationToken,
     server: Option<JoinHandle<Result<(), StartError>>>,
     workspace: Workspace,
@@ -57,6 +58,7 @@ impl World {
             issuer,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             readiness: Readiness::default(),
+            events: TestEvents::new(),
             shutdown: CancellationToken::new(),
             server: None,
             workspace: Workspace::new(),
@@ -72,6 +74,7 @@ impl World {
             database: self.workspace.sqlite("task.db"),
             issuer: ISSUER.to_owned(),
             keys,
+            events: Box::new(self.events.clone()),
             service_keys: ServiceKeys::new(vec![Secret::new([7; 32])]).expect("there is one"),
             reflection: true,
             clock: self.clock.clone(),

@@ -1,0 +1,154 @@
+//! `holdfast.auth.v1.AccountEventsService`.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::stream::{BoxStream, StreamExt as _, try_unfold};
+use platform::{
+    service_credential::{Role, ServicePeer},
+    wire_error::WireError,
+};
+use proto::auth::v1::{
+    AccountDeleted, AccountEvent, AcknowledgeErasureRequest, AcknowledgeErasureResponse, KeyRevoked, KeysChanged,
+    SessionEnded, TokensWithdrawn, WatchAccountEventsRequest, WatchAccountEventsResponse, account_event,
+    account_events_service_server::AccountEventsService,
+};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Request, Response, Status, async_trait};
+use uuid::Uuid;
+
+use crate::{
+    error::AuthError,
+    events::{Event, StoredEvent},
+    store::EventStore,
+};
+
+/// How often the database is asked for what other replicas wrote.
+const POLL: Duration = Duration::from_millis(100);
+/// A message is sent at least so often.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// The most events of one message.
+const PAGE: usize = 500;
+
+/// The service.
+pub struct AccountEventsRpc {
+    pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) shutdown: CancellationToken,
+}
+
+#[async_trait]
+impl AccountEventsService for AccountEventsRpc {
+    type WatchAccountEventsStream = BoxStream<'static, Result<WatchAccountEventsResponse, Status>>;
+
+    async fn watch_account_events(
+        &self,
+        request: Request<WatchAccountEventsRequest>,
+    ) -> Result<Response<Self::WatchAccountEventsStream>, Status> {
+        require_task_service(&request)?;
+        let cursor = parse_cursor(&request.get_ref().cursor)?;
+        let last = self.store.last_event().await.map_err(AuthError::from)?;
+        let watch = Watch {
+            store: self.store.clone(),
+            shutdown: self.shutdown.clone(),
+            // A cursor from before the database was restored from a backup says nothing of what came after.
+            cursor: if cursor > last { 0 } else { cursor },
+            caught_up: false,
+            sent: Instant::now(),
+        };
+        let messages = try_unfold(watch, async |mut watch| {
+            let message = watch.next().await?;
+            Ok(Some((message, watch)))
+        });
+        Ok(Response::new(messages.boxed()))
+    }
+
+    async fn acknowledge_erasure(
+        &self,
+        request: Request<AcknowledgeErasureRequest>,
+    ) -> Result<Response<AcknowledgeErasureResponse>, Status> {
+        require_task_service(&request)?;
+        let account = Uuid::try_parse(&request.get_ref().account_id)
+            .map_err(|_| AuthError::Fields(vec![("account_id".to_owned(), "must be a UUID".to_owned())]))?;
+        self.store.acknowledge_erasure(account).await.map_err(AuthError::from)?;
+        Ok(Response::new(AcknowledgeErasureResponse {}))
+    }
+}
+
+/// One follower.
+struct Watch {
+    store: Arc<dyn EventStore>,
+    shutdown: CancellationToken,
+    cursor: i64,
+    caught_up: bool,
+    sent: Instant,
+}
+
+impl Watch {
+    /// The next message, when there is one.
+    async fn next(&mut self) -> Result<WatchAccountEventsResponse, Status> {
+        loop {
+            let events = self.store.events_after(self.cursor, PAGE).await;
+            let events = events.map_err(AuthError::from)?;
+            let caught_up = events.len() < PAGE;
+            if !events.is_empty() || caught_up != self.caught_up || self.sent.elapsed() >= HEARTBEAT {
+                self.caught_up = caught_up;
+                self.sent = Instant::now();
+                self.cursor = events.last().map_or(self.cursor, |event| event.id);
+                return Ok(WatchAccountEventsResponse {
+                    events: events.into_iter().map(wire_event).collect(),
+                    cursor: self.cursor.to_string(),
+                    caught_up,
+                });
+            }
+            tokio::select! {
+                () = sleep(POLL) => {}
+                () = self.shutdown.cancelled() => {
+                    return Err(WireError::unavailable("the service is shutting down").into());
+                }
+            }
+        }
+    }
+}
+
+/// Only task-service follows events: whoever else has a service credential has another role.
+fn require_task_service<T>(request: &Request<T>) -> Result<(), Status> {
+    let peer = request.extensions().get::<ServicePeer>();
+    if peer.is_some_and(|peer| peer.role() == Role::TaskService) {
+        return Ok(());
+    }
+    Err(WireError::new(
+        Code::PermissionDenied,
+        "SERVICE_ROLE_REQUIRED",
+        "only task-service may follow account events",
+    )
+    .into())
+}
+
+fn parse_cursor(cursor: &str) -> Result<i64, AuthError> {
+    if cursor.is_empty() {
+        return Ok(0);
+    }
+    let parsed = cursor.parse().ok().filter(|number| *number >= 0);
+    parsed.ok_or_else(|| AuthError::Fields(vec![("cursor".to_owned(), "must be one that was given out".to_owned())]))
+}
+
+fn wire_event(stored: StoredEvent) -> AccountEvent {
+    let event = match stored.event {
+        Event::SessionEnded { session } => account_event::Event::SessionEnded(SessionEnded {
+            session_id: session.to_string(),
+        }),
+        Event::TokensWithdrawn { account } => account_event::Event::TokensWithdrawn(TokensWithdrawn {
+            account_id: account.map(|account| account.to_string()).unwrap_or_default(),
+        }),
+        Event::AccountDeleted { account } => account_event::Event::AccountDeleted(AccountDeleted {
+            account_id: account.to_string(),
+        }),
+        Event::KeysChanged => account_event::Event::KeysChanged(KeysChanged {}),
+        Event::KeyRevoked { key_id } => account_event::Event::KeyRevoked(KeyRevoked { key_id }),
+    };
+    AccountEvent {
+        event_time: Some(stored.event_time.into()),
+        forget_time: Some(stored.forget_time.into()),
+        event: Some(event),
+    }
+}
