@@ -105,12 +105,11 @@ async fn a_backup_under_load_has_everything_acknowledged_and_nothing_by_half() {
 }
 
 #[tokio::test]
-async fn a_backup_overwrites_nothing_and_takes_the_place_of_one_that_was_cut_off() {
+async fn a_backup_overwrites_nothing() {
     let (workspace, backups) = (Workspace::new(), Workspace::new());
     let url = workspace.sqlite("pairs.db");
     let database = Sqlite::open(&url, &SCHEMA).await.unwrap();
     write_pair(&database, 1).await;
-    fs::write(backups.path().join("pairs.draft"), "half a copy").unwrap();
     let copy = back_up(&declared(url.clone()), backups.path()).await.unwrap();
     write_pair(&database, 2).await;
     let refused = back_up(&declared(url), backups.path()).await.unwrap_err();
@@ -126,7 +125,34 @@ async fn what_cannot_be_backed_up_is_told() {
     let told = back_up(&missing, backups.path()).await.unwrap_err().to_string();
     assert!(told.contains("unable to open"), "{told}");
     assert!(!workspace.path().join("pairs.db").exists());
-    assert!(!backups.path().join("pairs.db").exists());
+    assert_eq!(
+        fs::read_dir(backups.path()).unwrap().count(),
+        0,
+        "nothing is left behind"
+    );
+}
+
+/// However they meet, there is one copy, and it is whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_backups_at_once_one_is_kept() {
+    let (workspace, backups) = (Workspace::new(), Workspace::new());
+    let url = workspace.sqlite("pairs.db");
+    let database = Sqlite::open(&url, &SCHEMA).await.unwrap();
+    for number in 0..200 {
+        write_pair(&database, number).await;
+    }
+    let mut running = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let (declared, directory) = (declared(url.clone()), backups.path().to_owned());
+        running.spawn(async move { back_up(&declared, &directory).await.is_ok() });
+    }
+    let kept = running.join_all().await.into_iter().filter(|kept| *kept).count();
+    assert_eq!((kept, fs::read_dir(backups.path()).unwrap().count()), (1, 1));
+    assert_eq!(
+        counts(&DatabaseUrl::Sqlite(backups.path().join("pairs.db"))).await,
+        (400, 200)
+    );
+    database.close().await;
 }
 
 #[tokio::test]

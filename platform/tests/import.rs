@@ -2,10 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+};
+
 use platform::{
     configuration::DatabaseUrl,
-    database::{DataError, Database, Engine, Imported, Migration, Schema, ServiceDatabase, import, statement},
-    testing::{Workspace, empty_postgres_database},
+    database::{DataError, Database, Engine, Import, Imported, Migration, Schema, ServiceDatabase, statement},
+    testing::{Workspace, empty_postgres_database, through_pooler},
 };
 use sqlx::{Postgres, Sqlite};
 
@@ -35,6 +41,16 @@ const SCHEMA: Schema = Schema {
     filled_by_migration: &["made"],
 };
 
+/// Another one, with a step of the same number.
+const OTHER: Schema = Schema {
+    sqlite: &[Migration {
+        version: 1,
+        description: "other",
+        sql: "CREATE TABLE other (number INTEGER) STRICT",
+    }],
+    ..SCHEMA
+};
+
 const ROWS: &[&str] = &[
     "INSERT INTO people (person_id, name) VALUES (x'000102030405060708090a0b0c0d0e0f', 'Ada')",
     "INSERT INTO people (person_id, name) VALUES (x'ffffffffffffffffffffffffffffffff', 'Æsa 𝒳 \\N \\. \t \"quoted\"')",
@@ -45,6 +61,10 @@ const ROWS: &[&str] = &[
     "INSERT INTO entries VALUES (x'000102030405060708090a0b0c0d0e0f', 2, 'x', x'50', 1, 1, -62135596800000000)",
     "INSERT INTO made VALUES (1, x'01')",
 ];
+
+async fn import(target: &ServiceDatabase, from: &Path) -> Result<Imported, DataError> {
+    Import::prepare(target, from).await?.run().await
+}
 
 struct World {
     workspace: Workspace,
@@ -165,35 +185,56 @@ async fn what_the_migration_left_on_postgres_gives_way() {
     target.close().await;
 }
 
-/// Both would go on from the same rows.
+/// Whoever has the file open would go on writing to what was left behind.
 #[tokio::test]
-async fn a_file_that_is_being_written_does_not_come_to_postgres() {
+async fn a_file_that_is_in_use_does_not_come_to_postgres() {
     let world = World::new(ROWS).await;
     let source = Sqlite::open(&world.workspace.sqlite("kinds.db"), &SCHEMA)
         .await
         .unwrap();
-    let (release, released) = tokio::sync::oneshot::channel::<()>();
-    let released = std::sync::Arc::new(tokio::sync::Mutex::new(Some(released)));
-    let holding = tokio::spawn({
-        let source = source.clone();
-        async move {
-            let hold = source.write(move |_| {
-                let released = released.clone();
-                Box::pin(async move {
-                    if let Some(released) = released.lock().await.take() {
-                        released.await.ok();
-                    }
-                    Ok(())
-                })
-            });
-            hold.await
-        }
-    });
     let told = refusal(world.import().await);
-    assert!(told.contains("locked"), "{told}");
-    release.send(()).unwrap();
-    holding.await.unwrap().unwrap();
+    assert!(told.contains("kinds.db: is in use: stop Holdfast first"), "{told}");
+    execute(&source, "INSERT INTO made VALUES (2, x'02')").await;
     source.close().await;
+    assert!(matches!(world.import().await.unwrap(), Imported::Now(_)));
+}
+
+/// A backup may lie where nobody can write.
+#[tokio::test]
+async fn a_file_that_cannot_be_written_comes_to_postgres() {
+    let world = World::new(ROWS).await;
+    let file = world.workspace.path().join("kinds.db");
+    fs::set_permissions(&file, Permissions::from_mode(0o400)).unwrap();
+    assert!(matches!(world.import().await.unwrap(), Imported::Now(_)));
+}
+
+#[tokio::test]
+async fn what_is_no_whole_database_does_not_come_to_postgres() {
+    let world = World::new(ROWS).await;
+    let file = world.workspace.path().join("kinds.db");
+    let whole = fs::read(&file).unwrap();
+    let mut damaged = whole.clone();
+    // The number of cells of some pages of tables.
+    for page in damaged.chunks_mut(4096).skip(1).filter(|page| page[0] == 13) {
+        page[4] = page[4].saturating_sub(1);
+    }
+    Sqlite::migrate(&world.workspace.sqlite("other.db"), &OTHER)
+        .await
+        .unwrap();
+    let foreign = fs::read(world.workspace.path().join("other.db")).unwrap();
+    for (bytes, expected) in [
+        (&b""[..], "is no kinds database"),
+        (b"not a database, but long enough to be looked at", "not a database"),
+        (&*damaged, "is damaged"),
+        (&whole[..whole.len() - 4096], "malformed"),
+        (&foreign, "was not made by a released version"),
+    ] {
+        fs::write(&file, bytes).unwrap();
+        let told = refusal(world.import().await);
+        assert!(told.contains("kinds.db: ") && told.contains(expected), "{told}");
+        assert_eq!(fs::read(&file).unwrap(), bytes, "the source was changed");
+    }
+    fs::write(&file, whole).unwrap();
     assert!(matches!(world.import().await.unwrap(), Imported::Now(_)));
 }
 
@@ -201,7 +242,7 @@ async fn a_file_that_is_being_written_does_not_come_to_postgres() {
 async fn mistakes_on_the_way_to_postgres_are_told() {
     let world = World::new(&[]).await;
     let missing = import(&world.target, &world.workspace.path().join("other.db")).await;
-    assert!(refusal(missing).contains("other.db does not exist"));
+    assert!(refusal(missing).contains("other.db: No such file"));
     let file = ServiceDatabase {
         url: DatabaseUrl::Sqlite(world.workspace.path().join("target.db")),
         ..world.target.clone()
@@ -214,4 +255,10 @@ async fn mistakes_on_the_way_to_postgres_are_told() {
     };
     let told = refusal(import(&behind, &world.workspace.path().join("kinds.db")).await);
     assert!(told.contains("run `import-test migrate`"), "{told}");
+    let pooled = ServiceDatabase {
+        url: through_pooler(&world.target.url),
+        ..world.target.clone()
+    };
+    let told = refusal(import(&pooled, &world.workspace.path().join("kinds.db")).await);
+    assert!(told.contains("HOLDFAST_DATABASE_POOLER"), "{told}");
 }

@@ -3,10 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::time::Duration;
+
 use platform::{
     configuration::{DatabasePooler, DatabaseUrl},
     database::{Database, Engine as _, Migration, Schema, StoreError, statement},
-    testing::{postgres_database, through_pooler},
+    testing::{postgres_database, through_pooler, through_session_pooler},
 };
 use sqlx::Postgres;
 use tokio::task::JoinSet;
@@ -83,15 +85,64 @@ async fn sixteen_clients_on_four_sessions_of_postgres_get_their_own_answers() {
     database.close().await;
 }
 
-/// What the tests above are worth: a client that takes the sessions for its own is found out.
+/// A client that takes the sessions for its own would get other statements' answers.
 #[tokio::test]
-async fn a_client_of_postgres_that_does_not_know_of_the_pooler_fails() {
+async fn a_client_of_postgres_that_does_not_know_of_the_pooler_is_refused() {
     let DatabaseUrl::Postgres(mut url) = through_pooler(&postgres_database(&SCHEMA).await) else {
         unreachable!("it is of PostgreSQL")
     };
     url.pooler = DatabasePooler::None;
-    // It asks for settings of its session, and PgBouncer refuses those.
-    assert!(Postgres::open(&DatabaseUrl::Postgres(url), &SCHEMA).await.is_err());
+    let refused = Postgres::open(&DatabaseUrl::Postgres(url), &SCHEMA)
+        .await
+        .err()
+        .unwrap();
+    assert!(matches!(refused, StoreError::SessionsShared), "{refused}");
+    assert!(
+        refused.to_string().contains("HOLDFAST_DATABASE_POOLER=transaction"),
+        "{refused}"
+    );
+}
+
+/// A pooler that keeps sessions apart needs no setting.
+#[tokio::test]
+async fn a_pooler_of_sessions_is_as_good_as_postgres_itself() {
+    let url = through_session_pooler(&postgres_database(&SCHEMA).await);
+    let database = Postgres::open(&url, &SCHEMA).await.unwrap();
+    assert_eq!(read_timeout(&database).await, "5s");
+    for answer in 0..20_i64 {
+        let read = database.read(move |connection| {
+            Box::pin(async move {
+                let row = statement::<Postgres>("SELECT $1::bigint AS answer")
+                    .bind(answer)
+                    .one(connection)
+                    .await?;
+                row.get::<i64>("answer")
+            })
+        });
+        assert_eq!(read.await.unwrap(), answer);
+    }
+    database.close().await;
+}
+
+/// Callers that give up leave no transaction open on a session that is somebody else's next.
+#[tokio::test]
+async fn reads_of_postgres_that_are_given_up_harm_nobody() {
+    let url = through_pooler(&postgres_database(&SCHEMA).await);
+    let impatient = Postgres::open(&url, &SCHEMA).await.unwrap();
+    let other = Postgres::open(&url, &SCHEMA).await.unwrap();
+    for round in 0..300 {
+        let read = tokio::time::timeout(Duration::from_micros(round * 10), read_timeout(&impatient));
+        read.await.ok();
+        if round % 10 == 0 {
+            let write = other.write(|connection| {
+                let insert = statement::<Postgres>("INSERT INTO entries (client, number, answer) VALUES (0, 0, 0)");
+                Box::pin(insert.execute(connection))
+            });
+            assert_eq!(write.await.unwrap(), 1);
+        }
+    }
+    impatient.close().await;
+    other.close().await;
 }
 
 #[tokio::test]

@@ -125,7 +125,7 @@ async fn entries() -> Database<Postgres> {
 }
 
 async fn number(database: &Database<Postgres>, id: i64) -> i64 {
-    let read = database.read(|connection| {
+    let read = database.read(move |connection| {
         Box::pin(async move {
             let row = statement::<Postgres>("SELECT number FROM entries WHERE id = $1")
                 .bind(id)

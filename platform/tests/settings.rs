@@ -408,6 +408,10 @@ fn a_database_is_a_file_or_a_server() {
         "mysql://a/b",
         "postgres://user:hunter2@host:port/db",
         "postgres://user:hunter2@host/db?sslmode=hunter2",
+        "postgres://user:hunter2@host/db?ssl_mode=verify-full",
+        "postgres://user:hunter2@host/db?sslMode=verify-full",
+        "postgres://user:hunter2@host/db?sslmode=require&sslrootcert=/hunter2",
+        "postgres://user:hunter2@host/db?sslrootcert=/hunter2",
     ] {
         let refused = mistake(|arguments| arguments.auth_database_url = Some(bad.to_owned()));
         assert_eq!(refused.setting, "HOLDFAST_AUTH_DATABASE_URL", "{bad}");

@@ -160,7 +160,7 @@ impl<E: Engine> AccountStore for SqlStore<E> {
 
     async fn session(&self, account: Uuid, session: Uuid) -> Result<Option<(Account, Session)>, StoreError> {
         self.database
-            .read(|connection| {
+            .read(move |connection| {
                 Box::pin(async move {
                     let found = statement::<E>(SESSION)
                         .bind(account)

@@ -1,10 +1,14 @@
 //! The commands of a program that keeps data: copies of whole databases.
 
-use std::path::PathBuf;
+use std::{
+    fmt::Display,
+    io::{self, Write as _},
+    path::PathBuf,
+};
 
 use clap::Subcommand;
 
-use crate::database::{DataError, Imported, ServiceDatabase, back_up, import};
+use crate::database::{DataError, Import, Imported, ServiceDatabase, back_up};
 
 /// What is done with whole databases.
 #[derive(Subcommand, Clone)]
@@ -23,26 +27,37 @@ pub enum DataCommand {
 }
 
 impl DataCommand {
-    /// Does it with these databases, one after the other, and prints what was done.
-    #[expect(clippy::print_stdout, reason = "what was done is what the command answers")]
+    /// Does it with these databases, one after the other, and says what was done. All are checked before the first is
+    /// filled.
     pub async fn run(&self, databases: &[ServiceDatabase]) -> Result<(), DataError> {
-        for database in databases {
-            match self {
-                Self::Backup { directory } => {
-                    println!("{}", back_up(database, directory).await?.display());
+        match self {
+            Self::Backup { directory } => {
+                for database in databases {
+                    say(&back_up(database, directory).await?.display());
                 }
-                Self::ImportDatabase { directory } => {
-                    let imported = import(database, &directory.join(database.file_name())).await?;
-                    let (tables, what) = match imported {
+            }
+            Self::ImportDatabase { directory } => {
+                let mut imports = Vec::new();
+                for database in databases {
+                    let import = Import::prepare(database, &directory.join(database.file_name())).await?;
+                    imports.push((database.name, import));
+                }
+                for (name, import) in imports {
+                    let (tables, what) = match import.run().await? {
                         Imported::Now(tables) => (tables, "imported"),
                         Imported::Before(tables) => (tables, "there already"),
                     };
                     for table in tables {
-                        println!("{} {table}: {what}", database.name);
+                        say(&format_args!("{name} {table}: {what}"));
                     }
                 }
             }
         }
         Ok(())
     }
+}
+
+/// A reader that went away does not stop what is being done.
+fn say(what: &dyn Display) {
+    writeln!(io::stdout(), "{what}").ok();
 }

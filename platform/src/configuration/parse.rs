@@ -71,9 +71,11 @@ pub(super) fn database_pooler(text: &str) -> Parsed<DatabasePooler> {
 pub(super) fn database_url(text: &str) -> Parsed<DatabaseUrl> {
     match text.split_once("://") {
         Some(("sqlite", path)) if !path.is_empty() => Ok(DatabaseUrl::Sqlite(path.into())),
-        Some(("postgres" | "postgresql", _)) => PostgresUrl::parse(text)
-            .map(DatabaseUrl::Postgres)
-            .ok_or_else(|| "must be postgres://user:password@host:port/database".to_owned()),
+        Some(("postgres" | "postgresql", _)) => PostgresUrl::parse(text).map(DatabaseUrl::Postgres).ok_or_else(|| {
+            "must be postgres://user:password@host:port/database, without unknown parameters, and with \
+                 sslmode=verify-ca or verify-full where sslrootcert is given"
+                .to_owned()
+        }),
         _ => Err("must be sqlite://path or postgres://user:password@host:port/database".to_owned()),
     }
 }

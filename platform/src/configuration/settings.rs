@@ -65,10 +65,40 @@ pub struct PostgresUrl {
 /// `HOLDFAST_DATABASE_CONNECTIONS`, unless it says otherwise.
 const MAX_CONNECTIONS: u32 = 16;
 
+/// What may stand behind the address of a database.
+const PARAMETERS: [&str; 11] = [
+    "application_name",
+    "dbname",
+    "host",
+    "options",
+    "password",
+    "port",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "user",
+];
+
 impl PostgresUrl {
-    /// The server itself, with the usual number of connections. `None` if the text is no such address.
+    /// The server itself, with the usual number of connections. `None` if the text is no such address, has a parameter
+    /// that is not known, or names an authority that would not be asked (the driver would pass over either).
     pub fn parse(text: &str) -> Option<Self> {
         PgConnectOptions::from_str(text).ok()?;
+        let parameters = text.split_once('?').map_or("", |(_, parameters)| parameters);
+        let parameters = parameters.split('&').filter(|parameter| !parameter.is_empty());
+        let parameters: Vec<_> = parameters
+            .map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
+            .collect();
+        let known = parameters.iter().all(|(name, _)| PARAMETERS.contains(name));
+        let value = |wanted| {
+            parameters
+                .iter()
+                .find(|(name, _)| *name == wanted)
+                .map(|(_, value)| *value)
+        };
+        let verified = matches!(value("sslmode"), Some("verify-ca" | "verify-full"));
+        (known && (verified || value("sslrootcert").is_none())).then_some(())?;
         Some(Self {
             text: zeroize::Zeroizing::new(text.to_owned()),
             pooler: DatabasePooler::None,

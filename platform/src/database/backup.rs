@@ -10,7 +10,10 @@ use std::{
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, sqlite::SqliteConnectOptions};
 
 use super::{DataError, ServiceDatabase};
-use crate::configuration::DatabaseUrl;
+use crate::{
+    configuration::DatabaseUrl,
+    entropy::{SystemEntropy, uuid_v4},
+};
 
 /// Writes a copy of a database into a directory, which is made if it is not there, and returns its path. The copy
 /// holds everything that was acknowledged before this was called; it is checked, on disk, and readable by its owner
@@ -24,29 +27,40 @@ pub async fn back_up(database: &ServiceDatabase, directory: &Path) -> Result<Pat
     };
     let copy = directory.join(database.file_name());
     let failed = |error| DataError::File(copy.clone(), error);
-    let draft = prepare(directory, &copy).map_err(failed)?;
-    copy_into(source, &draft).await?;
-    keep(directory, &draft, &copy).map_err(failed)?;
+    let draft = Draft::new(directory, &copy).map_err(failed)?;
+    copy_into(source, &draft.0).await?;
+    keep(directory, &draft.0, &copy).map_err(failed)?;
     Ok(copy)
 }
 
-/// An empty file for the copy: `SQLite` would make one that everybody may read.
-fn prepare(directory: &Path, copy: &Path) -> io::Result<PathBuf> {
-    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    if copy.exists() {
-        return Err(io::ErrorKind::AlreadyExists.into());
+/// A file of our own in the directory, which goes away however this ends.
+struct Draft(PathBuf);
+
+impl Draft {
+    /// Empty: `SQLite` would make one that everybody may read.
+    fn new(directory: &Path, copy: &Path) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        if copy.exists() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let draft = directory.join(format!(".{}.draft", uuid_v4(&SystemEntropy)));
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&draft)?;
+        Ok(Self(draft))
     }
-    let draft = copy.with_extension("draft");
-    match fs::remove_file(&draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        let mut journal = self.0.clone().into_os_string();
+        journal.push("-journal");
+        // Most often there is no journal.
+        fs::remove_file(&self.0).ok();
+        fs::remove_file(journal).ok();
     }
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)?;
-    Ok(draft)
 }
 
 async fn copy_into(source: &Path, draft: &Path) -> Result<(), DataError> {
@@ -74,7 +88,6 @@ fn keep(directory: &Path, draft: &Path, copy: &Path) -> io::Result<()> {
     File::open(draft)?.sync_all()?;
     // Unlike a rename, a link never takes the place of what another process made meanwhile.
     fs::hard_link(draft, copy)?;
-    fs::remove_file(draft)?;
     // The name is on disk only when its directory is.
     File::open(directory)?.sync_all()
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use sqlx::{Connection as _, Decode, Encode, Pool, Postgres, SqlStr, Sqlite, Type, pool::PoolConnection};
-use tokio::time::timeout;
+use tokio::{sync::oneshot, time::timeout};
 
 use super::{
     Connection, Schema, StoreError, Transaction,
@@ -82,29 +82,55 @@ const RETURN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A connection out of a pool. One that does not answer when it is given back is closed; sqlx by itself would wait for
 /// the answer for ever, and keep the connection's place.
-pub(super) struct Lease<E: Engine>(pub(super) PoolConnection<E>);
+pub(super) struct Lease<E: Engine>(Option<PoolConnection<E>>);
 
 impl<E: Engine> Lease<E> {
     /// Whatever keeps a connection from being had, the database cannot be used just now.
     pub(super) async fn take(pool: &Pool<E>) -> Result<Self, StoreError> {
-        let connection = pool.acquire().await;
-        connection
-            .map(Self)
-            .map_err(|error| StoreError::Unavailable(error.to_string()))
+        match pool.acquire().await {
+            Ok(connection) => Ok(Self(Some(connection))),
+            Err(error) => Err(StoreError::Unavailable(error.to_string())),
+        }
+    }
+
+    pub(super) fn connection(&mut self) -> &mut E::Connection {
+        #[expect(clippy::expect_used, reason = "it is taken out only when the lease ends")]
+        self.0.as_mut().expect("a lease has its connection")
+    }
+
+    /// Ends the connection with the lease: it was left in the middle of something.
+    pub(super) fn discard(mut self) {
+        if let Some(mut connection) = self.0.take() {
+            connection.close_on_drop();
+        }
     }
 }
 
 impl<E: Engine> Drop for Lease<E> {
     fn drop(&mut self) {
-        tokio::spawn(timeout(RETURN_TIMEOUT, self.0.return_to_pool()));
+        if let Some(mut connection) = self.0.take() {
+            tokio::spawn(async move { timeout(RETURN_TIMEOUT, connection.return_to_pool()).await.ok() });
+        }
     }
+}
+
+/// How reads run.
+#[derive(Clone, Copy)]
+pub(super) enum Reading {
+    /// Within the call: nothing is left behind when its caller gives up.
+    Attached,
+    /// On a task of its own, which goes on when the caller gives up. Cut off in its middle, the opening of a connection
+    /// would be paid for in vain, and a BEGIN on its way would leave a transaction that nobody knows of.
+    Detached {
+        /// How it begins a transaction, where it needs one to stay on one session of the server.
+        begin: Option<&'static str>,
+    },
 }
 
 /// An open database with its schema up to date.
 pub struct Database<E: Engine> {
     pub(super) readers: Pool<E>,
-    /// How a read begins a transaction, where it needs one to stay on one session of the server.
-    pub(super) begin_read: Option<&'static str>,
+    pub(super) reading: Reading,
     pub(super) writer: Arc<dyn Writer<E>>,
 }
 
@@ -112,7 +138,7 @@ impl<E: Engine> Clone for Database<E> {
     fn clone(&self) -> Self {
         Self {
             readers: self.readers.clone(),
-            begin_read: self.begin_read,
+            reading: self.reading,
             writer: self.writer.clone(),
         }
     }
@@ -120,24 +146,31 @@ impl<E: Engine> Clone for Database<E> {
 
 impl<E: Engine> Database<E> {
     /// Runs an operation that only reads.
-    pub async fn read<T: Send>(
+    pub async fn read<T: Send + 'static>(
         &self,
-        operation: impl for<'c> FnOnce(&'c mut Connection<'c, E>) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send,
+        operation: impl for<'c> FnOnce(&'c mut Connection<'c, E>) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let mut connection = Lease::take(&self.readers).await?;
-        let read = async {
-            let Some(begin) = self.begin_read else {
-                return operation(&mut Connection::new(&mut *connection.0, true)).await;
-            };
-            let mut transaction = connection.0.begin_with(SqlStr::from_static(begin)).await?;
-            let found = operation(&mut Connection::new(&mut *transaction, false)).await?;
-            transaction.commit().await?;
-            Ok(found)
+        let Reading::Detached { begin } = self.reading else {
+            let mut lease = Lease::take(&self.readers).await?;
+            return Ok(operation(&mut Connection::new(lease.connection(), true)).await?);
         };
-        match timeout(ANSWER_TIMEOUT, read).await {
-            Ok(found) => Ok(found?),
-            Err(_) => Err(StoreError::Unavailable("the database fell silent".to_owned())),
-        }
+        let (answer, answered) = oneshot::channel();
+        let readers = self.readers.clone();
+        tokio::spawn(async move {
+            let lease = Lease::take(&readers).await;
+            if answer.is_closed() {
+                return;
+            }
+            let found = match lease {
+                Ok(lease) => read(lease, begin, operation).await,
+                Err(error) => Err(error),
+            };
+            // A caller that gave up does not want to know.
+            answer.send(found).ok();
+        });
+        answered
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Unavailable("the read was cut off".to_owned())))
     }
 
     /// Runs an operation that writes, as one transaction, and returns when it is on disk. An `Err` of the
@@ -158,4 +191,27 @@ impl<E: Engine> Database<E> {
         self.writer.close().await;
         self.readers.close().await;
     }
+}
+
+/// Reads, and gives the connection back, or up.
+async fn read<E: Engine, T: Send>(
+    mut lease: Lease<E>,
+    begin: Option<&'static str>,
+    operation: impl for<'c> FnOnce(&'c mut Connection<'c, E>) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send,
+) -> Result<T, StoreError> {
+    let connection = lease.connection();
+    let read = async {
+        let Some(begin) = begin else {
+            return operation(&mut Connection::new(connection, true)).await;
+        };
+        let mut transaction = connection.begin_with(SqlStr::from_static(begin)).await?;
+        let found = operation(&mut Connection::new(&mut *transaction, false)).await?;
+        transaction.commit().await?;
+        Ok(found)
+    };
+    if let Ok(found) = timeout(ANSWER_TIMEOUT, read).await {
+        return Ok(found?);
+    }
+    lease.discard();
+    Err(StoreError::Unavailable("the database fell silent".to_owned()))
 }

@@ -17,11 +17,19 @@ pub enum StoreError {
     /// A mistake of ours: SQL or data that do not fit.
     #[error("a database operation failed: {0}")]
     Failed(sqlx::Error),
-    /// A migration is refused where its session might be shared.
+    /// A migration or an import is refused where its session might be shared.
     #[error(
-        "a migration needs a session of its own: give it the address of PostgreSQL itself, without HOLDFAST_DATABASE_POOLER"
+        "this needs a session of its own: give it the address of PostgreSQL itself, without HOLDFAST_DATABASE_POOLER"
     )]
     MigrationNeedsSession,
+    /// Connections share the sessions of the server, and this is not known to the settings.
+    #[error(
+        "connections share the sessions of PostgreSQL: a pooler of transactions needs HOLDFAST_DATABASE_POOLER=transaction"
+    )]
+    SessionsShared,
+    /// The database cannot keep every text.
+    #[error("the database has the encoding {0}, and cannot keep every text: make it with the encoding UTF8")]
+    Encoding(String),
     /// The schema lacks steps.
     #[error("the database schema is at version {found}, this version needs {wanted}: run `{migrate_command}`")]
     SchemaBehind {

@@ -4,7 +4,7 @@
 //! Tables and columns are those of the target's catalogue, so a new one needs no line here. A row travels in the
 //! binary format of COPY, which is also the format in which `PostgreSQL` gives it back; both sides are compared by it.
 
-use std::{collections::BTreeSet, fmt, path::Path};
+use std::{collections::BTreeSet, fmt, fs::OpenOptions, io::ErrorKind, path::Path, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use futures_util::TryStreamExt as _;
@@ -12,16 +12,24 @@ use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Row as _, SqliteConnection, ValueRef as _,
     postgres::{PgRow, PgValueFormat},
     query, raw_sql,
-    sqlite::SqliteRow,
+    sqlite::{SqliteConnectOptions, SqliteLockingMode, SqliteRow},
 };
 
-use super::{DataError, Engine as _, ServiceDatabase, postgres, sqlite, value::POSTGRES_EPOCH_MICROS};
-use crate::configuration::DatabaseUrl;
+use super::{
+    DataError, Engine as _, ServiceDatabase, StoreError,
+    migrations::{AppliedStep, check_version},
+    postgres,
+    sqlite::is_busy,
+    value::POSTGRES_EPOCH_MICROS,
+};
+use crate::configuration::{DatabasePooler, DatabaseUrl};
 
 /// The start of a stream of COPY in the binary format: signature, flags, no extension.
 const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// Its end.
 const COPY_TRAILER: &[u8] = &(-1_i16).to_be_bytes();
+/// How long the file is waited for.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// So much is sent at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -56,79 +64,150 @@ pub enum Imported {
     Before(Vec<TableSummary>),
 }
 
-/// Copies everything from the `SQLite` file into the database, which must be on `PostgreSQL`, migrated and empty. All
-/// of it is committed, or nothing; while it runs, nobody can write to either side. A second run finds the same rows
-/// and does nothing.
-pub async fn import(database: &ServiceDatabase, from: &Path) -> Result<Imported, DataError> {
-    let DatabaseUrl::Postgres(url) = &database.url else {
-        return Err(DataError::Refused(format!(
-            "the {} database is on SQLite: set HOLDFAST_{}_DATABASE_URL to the PostgreSQL database that is to be filled",
-            database.name,
-            database.name.to_uppercase()
-        )));
-    };
-    if !from.exists() {
-        return Err(DataError::Refused(format!("{} does not exist", from.display())));
-    }
-    // Brings an old file to the same schema.
-    let from = DatabaseUrl::Sqlite(from.to_owned());
-    sqlx::Sqlite::migrate(&from, database.schema).await?;
-    sqlx::Postgres::open(&database.url, database.schema)
-        .await?
-        .close()
-        .await;
+/// A database that is about to be moved: both sides are checked, and nobody can write to either.
+pub struct Import {
+    source: SqliteConnection,
+    target: PgConnection,
+    tables: Vec<Table>,
+    wanted: Vec<TableSummary>,
+    found: Vec<TableSummary>,
+}
 
-    let mut source = sqlite::options(&from)?.connect().await?;
-    // Whoever still serves from the file is answered that the database is busy.
-    raw_sql("BEGIN IMMEDIATE").execute(&mut source).await?;
-    let mut target = postgres::options(url).connect().await?;
-    let mut transaction = target.begin().await?;
-    raw_sql("SET LOCAL statement_timeout = 0")
-        .execute(&mut *transaction)
-        .await?;
-    let tables = tables(&mut transaction).await?;
-    same_tables(&mut source, &tables).await?;
-    for table in &tables {
-        let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", quoted(&table.name));
-        raw_sql(AssertSqlSafe(lock)).execute(&mut *transaction).await?;
-    }
-
-    let mut wanted = Vec::new();
-    for table in &tables {
-        wanted.push(summary_of_source(&mut source, table).await?);
-    }
-    let found = summaries(&mut transaction, &tables).await?;
-    if found == wanted {
-        return Ok(Imported::Before(wanted));
-    }
-    for (table, found) in tables.iter().zip(&found) {
-        if database.schema.filled_by_migration.contains(&&*table.name) {
-            let clear = format!("DELETE FROM {}", quoted(&table.name));
-            raw_sql(AssertSqlSafe(clear)).execute(&mut *transaction).await?;
-        } else if found.rows > 0 {
+impl Import {
+    /// Checks the `SQLite` file, which must be whole, of this schema and used by nobody, and the database, which must be
+    /// on `PostgreSQL`, migrated, and empty or hold these rows already. Neither is changed.
+    pub async fn prepare(database: &ServiceDatabase, from: &Path) -> Result<Self, DataError> {
+        let DatabaseUrl::Postgres(url) = &database.url else {
             return Err(DataError::Refused(format!(
-                "the {} database on PostgreSQL is not empty: {} has {} rows",
-                database.name, table.name, found.rows
+                "the {} database is on SQLite: set HOLDFAST_{}_DATABASE_URL to the PostgreSQL database that is to be filled",
+                database.name,
+                database.name.to_uppercase()
+            )));
+        };
+        if url.pooler == DatabasePooler::Transaction {
+            return Err(StoreError::MigrationNeedsSession.into());
+        }
+        let mut source = open_source(from, database).await?;
+        sqlx::Postgres::open(&database.url, database.schema)
+            .await?
+            .close()
+            .await;
+        let mut target = postgres::options(url).connect().await?;
+        // Without time limits: the transaction waits while the source is read.
+        raw_sql("SET lock_timeout = '3s'; BEGIN").execute(&mut target).await?;
+        let tables = tables(&mut target).await?;
+        same_tables(&mut source, &tables).await?;
+        for table in &tables {
+            let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", quoted(&table.name));
+            raw_sql(AssertSqlSafe(lock)).execute(&mut target).await?;
+        }
+        let mut wanted = Vec::new();
+        for table in &tables {
+            wanted.push(summary_of_source(&mut source, table).await?);
+        }
+        let found = summaries(&mut target, &tables).await?;
+        let filled = &database.schema.filled_by_migration;
+        let strange = found
+            .iter()
+            .find(|found| found.rows > 0 && !filled.contains(&&*found.table));
+        if let Some(strange) = strange.filter(|_| found != wanted) {
+            return Err(DataError::Refused(format!(
+                "the {} database on PostgreSQL is not empty: {} has {} rows. Make it anew and migrate it",
+                database.name, strange.table, strange.rows
             )));
         }
+        Ok(Self {
+            source,
+            target,
+            tables,
+            wanted,
+            found,
+        })
     }
-    for table in &tables {
-        copy(&mut source, &mut transaction, table).await?;
+
+    /// Copies everything, compares it, and commits it: all of it, or nothing.
+    pub async fn run(mut self) -> Result<Imported, DataError> {
+        if self.found == self.wanted {
+            return Ok(Imported::Before(self.wanted));
+        }
+        for found in self.found.iter().filter(|found| found.rows > 0) {
+            let clear = format!("DELETE FROM {}", quoted(&found.table));
+            raw_sql(AssertSqlSafe(clear)).execute(&mut self.target).await?;
+        }
+        for table in &self.tables {
+            copy(&mut self.source, &mut self.target, table).await?;
+        }
+        let copied = summaries(&mut self.target, &self.tables).await?;
+        if copied != self.wanted {
+            return Err(DataError::Refused(format!(
+                "the copy differs from its source, so it was undone: {:?} became {copied:?}",
+                self.wanted
+            )));
+        }
+        raw_sql("COMMIT").execute(&mut self.target).await?;
+        // Without statistics the first queries of a large table are planned badly.
+        raw_sql("ANALYZE").execute(&mut self.target).await?;
+        self.target.close().await?;
+        Ok(Imported::Now(self.wanted))
     }
-    let copied = summaries(&mut transaction, &tables).await?;
-    if copied != wanted {
-        return Err(DataError::Refused(format!(
-            "the copy differs from its source, so it was undone: {wanted:?} became {copied:?}"
-        )));
+}
+
+/// The file alone with us, if it can be written at all: whoever has it open could go on writing to what was left behind.
+async fn open_source(path: &Path, database: &ServiceDatabase) -> Result<SqliteConnection, DataError> {
+    let refused = |problem: String| DataError::Refused(format!("{}: {problem}", path.display()));
+    let writable = match OpenOptions::new().write(true).open(path) {
+        Ok(_) => true,
+        Err(error) if [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem].contains(&error.kind()) => false,
+        Err(error) => return Err(refused(error.to_string())),
+    };
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if !writable && Path::new(&log).metadata().is_ok_and(|log| log.len() > 0) {
+        return Err(refused(
+            "has a write-ahead log, which can be read only where it can be written: copy both".to_owned(),
+        ));
     }
-    transaction.commit().await?;
-    raw_sql("ROLLBACK").execute(&mut source).await?;
-    source.close().await?;
-    // Without statistics the first queries of a large table are planned badly.
-    raw_sql("SET statement_timeout = 0").execute(&mut target).await?;
-    raw_sql("ANALYZE").execute(&mut target).await?;
-    target.close().await?;
-    Ok(Imported::Now(wanted))
+    let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT);
+    let (options, begin) = if writable {
+        (options.locking_mode(SqliteLockingMode::Exclusive), "BEGIN IMMEDIATE")
+    } else {
+        (options.read_only(true).immutable(true), "BEGIN")
+    };
+    let opened = async {
+        let mut source = options.connect().await?;
+        raw_sql(begin).execute(&mut source).await?;
+        Ok(source)
+    };
+    let mut source = opened.await.map_err(|error: sqlx::Error| {
+        if is_busy(&error) {
+            refused("is in use: stop Holdfast first".to_owned())
+        } else {
+            refused(error.to_string())
+        }
+    })?;
+    let check = raw_sql("PRAGMA integrity_check").fetch_one(&mut source).await;
+    let verdict: String = check
+        .and_then(|row| row.try_get(0))
+        .map_err(|error| refused(error.to_string()))?;
+    if verdict != "ok" {
+        return Err(refused(format!("is damaged: {verdict}")));
+    }
+    let steps = "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version";
+    let Ok(steps) = raw_sql(steps).fetch_all(&mut source).await else {
+        return Err(refused(format!("is no {} database of Holdfast", database.name)));
+    };
+    let steps: Result<Vec<_>, sqlx::Error> = steps
+        .iter()
+        .map(|step| {
+            Ok(AppliedStep {
+                version: step.try_get("version")?,
+                checksum: step.try_get("checksum")?,
+            })
+        })
+        .collect();
+    check_version(database.schema.sqlite, &steps?, database.schema.migrate_command)
+        .map_err(|error| refused(error.to_string()))?;
+    Ok(source)
 }
 
 /// A table of the target.

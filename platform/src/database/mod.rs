@@ -19,7 +19,7 @@ mod write;
 pub use backup::back_up;
 pub use engine::{Bind, Column, Database, Engine};
 pub use error::StoreError;
-pub use import::{Imported, TableSummary, import};
+pub use import::{Import, Imported, TableSummary};
 pub use migrations::{Migration, Schema};
 pub use service_database::{DataError, ServiceDatabase};
 pub use statement::{Connection, Record, Statement, statement};

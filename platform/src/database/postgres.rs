@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use sqlx::{
     Arguments as _, ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres, Row as _, SqlStr,
     postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
-    query_with,
+    query_with, raw_sql,
 };
 use tokio::{
     sync::Semaphore,
@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     Bind, Column, Connection, Database, Engine, Job, JobFailure, Ran, Schema, StoreError,
-    engine::{ANSWER_TIMEOUT, Lease, Writer},
+    engine::{ANSWER_TIMEOUT, Lease, Reading, Writer},
     migrations::{AppliedStep, check_version, migrator},
     statement,
 };
@@ -26,13 +26,11 @@ use crate::configuration::{DatabasePooler, DatabaseUrl, PostgresUrl};
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Connections are replaced by and by, so that those behind a balancer spread again.
 const MAX_CONNECTION_AGE: Duration = Duration::from_mins(30);
-/// A statement that takes longer is cancelled by the server, well within every deadline that calls get by default; one
-/// that waits longer for a lock fails; a transaction whose client fell silent is ended.
-const TIMEOUTS: [(&str, &str); 3] = [
-    ("statement_timeout", "5s"),
-    ("lock_timeout", "3s"),
-    ("idle_in_transaction_session_timeout", "10s"),
-];
+/// A statement that takes longer is cancelled by the server, well within the deadline that calls get by default; one
+/// that waits longer for a lock fails; a transaction whose client fell silent is ended. Not asked for as parameters of
+/// the connection: poolers refuse those, or leave them out.
+const TIMEOUTS: &str = "SET statement_timeout = '5s'; SET lock_timeout = '3s'; \
+                        SET idle_in_transaction_session_timeout = '10s'";
 /// How many writes may run or wait for a connection; the next is refused.
 const WRITE_QUEUE: usize = 1024;
 /// For so long a write is run again after conflicts, with pauses that grow.
@@ -71,16 +69,27 @@ impl Sessions {
 impl Engine for Postgres {
     async fn open(url: &DatabaseUrl, schema: &Schema) -> Result<Database<Self>, StoreError> {
         let url = postgres(url)?;
+        let sessions = Sessions(url.pooler);
         let pool = PgPoolOptions::new()
             .max_connections(url.max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .max_lifetime(MAX_CONNECTION_AGE)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    // A session that is shared gets them with each transaction.
+                    if sessions.stay() {
+                        raw_sql(TIMEOUTS).execute(connection).await?;
+                    }
+                    Ok(())
+                })
+            })
             .connect_with(options(url))
             .await?;
-        let sessions = Sessions(url.pooler);
         let database = Database {
             readers: pool.clone(),
-            begin_read: sessions.begin_read(),
+            reading: Reading::Detached {
+                begin: sessions.begin_read(),
+            },
             writer: Arc::new(PostgresWriter {
                 pool,
                 sessions,
@@ -88,6 +97,7 @@ impl Engine for Postgres {
                 running: TaskTracker::new(),
             }),
         };
+        check_sessions(url).await?;
         check_schema(&database, schema).await?;
         Ok(database)
     }
@@ -97,9 +107,8 @@ impl Engine for Postgres {
         if url.pooler == DatabasePooler::Transaction {
             return Err(StoreError::MigrationNeedsSession);
         }
-        // A step may take as long as the table is large.
-        let options = options(url).options([("statement_timeout", "0"), ("lock_timeout", "0")]);
-        let mut connection = options.connect().await?;
+        // Without the timeouts: a step may take as long as the table is large.
+        let mut connection = options(url).connect().await?;
         // sqlx holds an advisory lock meanwhile, so that of many at once each step is taken by one.
         migrator(schema.postgres)
             .run_direct(None, &mut connection, false)
@@ -164,16 +173,42 @@ fn postgres(url: &DatabaseUrl) -> Result<&PostgresUrl, StoreError> {
     }
 }
 
+/// Nothing that a pooler would refuse.
 pub(super) fn options(url: &PostgresUrl) -> PgConnectOptions {
-    let options = url.options().application_name("holdfast").disable_statement_logging();
+    let options = url.options().application_name("holdfast").extra_float_digits(None);
+    let options = options.disable_statement_logging();
     match url.pooler {
-        DatabasePooler::None => options.options(TIMEOUTS),
-        // PgBouncer refuses a connection that asks for settings of its session.
-        DatabasePooler::Transaction => options.extra_float_digits(None).statement_cache_capacity(0),
+        DatabasePooler::None => options,
+        DatabasePooler::Transaction => options.statement_cache_capacity(0),
     }
 }
 
+/// Two connections of ours must not meet on one session of the server, unless it is known that they may.
+async fn check_sessions(url: &PostgresUrl) -> Result<(), StoreError> {
+    if url.pooler == DatabasePooler::Transaction {
+        return Ok(());
+    }
+    let (mut first, mut second) = (options(url).connect().await?, options(url).connect().await?);
+    raw_sql("SET holdfast.connection = 'first'").execute(&mut first).await?;
+    let seen = raw_sql("SELECT current_setting('holdfast.connection', true) IS NOT DISTINCT FROM 'first' AS seen");
+    let seen: bool = seen.fetch_one(&mut second).await?.try_get("seen")?;
+    raw_sql("RESET holdfast.connection").execute(&mut first).await?;
+    second.close().await?;
+    first.close().await?;
+    if seen { Err(StoreError::SessionsShared) } else { Ok(()) }
+}
+
 async fn check_schema(database: &Database<Postgres>, schema: &Schema) -> Result<(), StoreError> {
+    let encoding = database.read(|connection| {
+        Box::pin(async {
+            let show = statement::<Postgres>("SELECT current_setting('server_encoding') AS encoding");
+            show.one(connection).await?.get::<String>("encoding")
+        })
+    });
+    let encoding = encoding.await?;
+    if encoding != "UTF8" {
+        return Err(StoreError::Encoding(encoding));
+    }
     let applied = database.read(|connection| Box::pin(applied_steps(connection))).await?;
     check_version(schema.postgres, &applied, schema.migrate_command)
 }
@@ -270,10 +305,13 @@ impl From<sqlx::Error> for Failed {
 
 async fn run_once(pool: &PgPool, sessions: Sessions, job: &mut dyn Job<Postgres>) -> Result<Ran, Failed> {
     let lease = Lease::take(pool).await;
-    let mut connection = lease.map_err(|error| Failed::Unavailable(error.to_string()))?;
+    let mut lease = lease.map_err(|error| Failed::Unavailable(error.to_string()))?;
+    let connection: &mut PgConnection = lease.connection();
     let run = async {
-        let mut transaction = connection.0.begin_with(SqlStr::from_static(sessions.begin())).await?;
-        let ran = job.run(&mut Connection::new(&mut *transaction, sessions.stay())).await;
+        let begin = SqlStr::from_static(sessions.begin());
+        let mut transaction = connection.begin_with(begin).await?;
+        let mut connection = Connection::new(&mut *transaction, sessions.stay());
+        let ran = job.run(&mut connection).await;
         if ran == Ran::Keep {
             transaction.commit().await?;
         } else {
@@ -281,5 +319,9 @@ async fn run_once(pool: &PgPool, sessions: Sessions, job: &mut dyn Job<Postgres>
         }
         Ok(ran)
     };
-    timeout(ANSWER_TIMEOUT, run).await.unwrap_or(Err(Failed::Silent))
+    if let Ok(ran) = timeout(ANSWER_TIMEOUT, run).await {
+        return ran;
+    }
+    lease.discard();
+    Err(Failed::Silent)
 }

@@ -25,7 +25,8 @@ use tokio::{
 };
 
 use super::{
-    Bind, Column, Connection, Database, Engine, Job, JobFailure, Ran, Schema, StoreError, engine::Writer,
+    Bind, Column, Connection, Database, Engine, Job, JobFailure, Ran, Schema, StoreError,
+    engine::{Reading, Writer},
     migrations::migrator,
 };
 use crate::configuration::DatabaseUrl;
@@ -63,7 +64,7 @@ impl Engine for Sqlite {
             .await?;
         Ok(Database {
             readers,
-            begin_read: None,
+            reading: Reading::Attached,
             writer: Arc::new(SqliteWriter::start(connection)),
         })
     }
@@ -122,7 +123,7 @@ impl Engine for Sqlite {
     }
 }
 
-pub(super) fn options(url: &DatabaseUrl) -> Result<SqliteConnectOptions, StoreError> {
+fn options(url: &DatabaseUrl) -> Result<SqliteConnectOptions, StoreError> {
     let DatabaseUrl::Sqlite(path) = url else {
         return Err(StoreError::OtherEngine);
     };
@@ -164,7 +165,7 @@ async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, sql
     }
 }
 
-fn is_busy(error: &sqlx::Error) -> bool {
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     // The low byte of an extended code is the primary one.
     code.and_then(|code| code.parse::<i64>().ok())

@@ -20,7 +20,9 @@ use crate::{
 pub use events::TestEvents;
 pub use issuer::TestIssuer;
 pub use plans::{Explaining, Plan, ValueOf, plans, run_script};
-pub use postgres::{address_of, empty_postgres_database, over_tcp, postgres_database, through_pooler};
+pub use postgres::{
+    address_of, empty_postgres_database, over_tcp, postgres_database, through_pooler, through_session_pooler,
+};
 pub use recorder::StatementRecorder;
 
 /// A clock that stands still until it is moved.

@@ -1,4 +1,4 @@
-//! Databases of the run's own PostgreSQL and PgBouncer (`scripts/postgres-for-tests`).
+//! Databases of the run's own PostgreSQL and its poolers (`scripts/postgres-for-tests`).
 
 use std::env;
 
@@ -63,16 +63,28 @@ pub async fn empty_postgres_database() -> DatabaseUrl {
     database_url(&name)
 }
 
-/// The same database through the run's PgBouncer, which gives each transaction any of four sessions.
+/// The same database through a PgBouncer that gives each transaction any of four sessions, and is known to do so.
 ///
 /// # Panics
 /// As [`postgres_database`].
-#[expect(clippy::expect_used, reason = "a test cannot go on without it")]
 pub fn through_pooler(url: &DatabaseUrl) -> DatabaseUrl {
-    let address = url_in("TEST_POSTGRES_POOLER_DIRECTORY", &name_of(url));
-    let mut pooled = PostgresUrl::parse(&address).expect("the address is one");
-    pooled.pooler = DatabasePooler::Transaction;
-    DatabaseUrl::Postgres(pooled)
+    by_way_of(url, "transaction", DatabasePooler::Transaction)
+}
+
+/// The same database through a PgBouncer that gives each connection a session.
+///
+/// # Panics
+/// As [`postgres_database`].
+pub fn through_session_pooler(url: &DatabaseUrl) -> DatabaseUrl {
+    by_way_of(url, "session", DatabasePooler::None)
+}
+
+#[expect(clippy::expect_used, reason = "a test cannot go on without it")]
+fn by_way_of(url: &DatabaseUrl, mode: &str, pooler: DatabasePooler) -> DatabaseUrl {
+    let address = format!("{}/{mode}", self::url(&name_of(url)));
+    let mut url = PostgresUrl::parse(&address).expect("the address is one");
+    url.pooler = pooler;
+    DatabaseUrl::Postgres(url)
 }
 
 /// The same database over TCP at a name or address of this machine, with parameters of its own, as a new role. The
@@ -125,13 +137,10 @@ async fn create(server: &mut PgConnection, name: &str, template: &str) {
     raw_sql(create).execute(server).await.expect("the database is made");
 }
 
-fn url(database: &str) -> String {
-    url_in("TEST_POSTGRES_DIRECTORY", database)
-}
-
 #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
-fn url_in(variable: &str, database: &str) -> String {
-    let directory = env::var(variable).expect("the tests run under cargo nextest, which starts a server");
+fn url(database: &str) -> String {
+    let directory =
+        env::var("TEST_POSTGRES_DIRECTORY").expect("the tests run under cargo nextest, which starts a server");
     format!("postgres://postgres@localhost/{database}?host={directory}")
 }
 

@@ -28,7 +28,7 @@ use crate::{
 
 const PEOPLE: usize = 16;
 /// With them there are 10,000.
-const OTHERS: usize = 9_984;
+const OTHERS: u32 = 9_984;
 const MEASURED_FOR: Duration = Duration::from_secs(4);
 
 #[derive(Clone)]
@@ -214,4 +214,31 @@ async fn a_million_tasks_on_postgres() {
     run_script::<Postgres>(&task, insert_on_postgres(&others)).await;
     measure(&people, "PostgreSQL, a million of 10,000").await;
     process.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_million_tasks_move_to_postgres() {
+    let workspace = Workspace::new();
+    assert!(run(command(workspace.path()).arg("migrate")).status.success());
+    let others = format!(
+        "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {OTHERS})
+         SELECT randomblob(16) AS owner_id FROM numbers"
+    );
+    let url = DatabaseUrl::Sqlite(workspace.path().join("task.db"));
+    run_script::<Sqlite>(&url, insert_on_sqlite(&others)).await;
+
+    let (auth, task) = (empty_postgres_database().await, empty_postgres_database().await);
+    let on_postgres = || {
+        let mut command = command(workspace.path());
+        command.env("HOLDFAST_AUTH_DATABASE_URL", address_of(&auth));
+        command.env("HOLDFAST_TASK_DATABASE_URL", address_of(&task));
+        command
+    };
+    assert!(run(on_postgres().arg("migrate")).status.success());
+    let began = Instant::now();
+    let imported = run(on_postgres().arg("import-database").arg(workspace.path()));
+    assert!(imported.status.success(), "{imported:?}");
+    let told = String::from_utf8_lossy(&imported.stdout);
+    assert!(told.contains(&format!("task tasks: {} rows", OTHERS * 100)), "{told}");
+    println!("{} tasks moved in {:.1?}", OTHERS * 100, began.elapsed());
 }
