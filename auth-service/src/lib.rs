@@ -8,6 +8,7 @@ pub mod accounts;
 mod config;
 pub mod error;
 pub mod events;
+mod key_commands;
 pub mod keys;
 pub mod passwords;
 pub mod refresh_tokens;
@@ -45,6 +46,7 @@ use crate::{
 };
 
 pub use config::Config;
+pub use key_commands::KeysCommand;
 
 /// The services of this process, by full name.
 pub const SERVICES: &[&str] = &["holdfast.auth.v1.AuthService", "holdfast.auth.v1.AccountEventsService"];

@@ -5,7 +5,8 @@ use std::{
     process::ExitCode,
 };
 
-use auth_service::{Config, StartError, database, migrate, serve};
+use auth_service::{Config, KeysCommand, StartError, database, migrate, serve};
+use clap::Subcommand;
 use platform::{
     configuration::{DataCommand, Need, Program, Running, Service, Settings, run_service},
     serving::Protocol,
@@ -17,6 +18,16 @@ fn main() -> ExitCode {
 
 struct AuthService;
 
+/// Its commands besides those that every program has.
+#[derive(Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Data(DataCommand),
+    /// Look at the signing keys, or turn them
+    #[command(subcommand)]
+    Keys(KeysCommand),
+}
+
 impl Service for AuthService {
     const PROGRAM: Program = Program {
         name: "auth-service",
@@ -26,7 +37,7 @@ impl Service for AuthService {
     };
     const PROTOCOL: Protocol = Protocol::Http2;
     type Error = StartError;
-    type Command = DataCommand;
+    type Command = Command;
 
     fn listen(settings: &Settings) -> SocketAddr {
         settings.auth_listen
@@ -41,7 +52,10 @@ impl Service for AuthService {
         migrate(&settings.auth_database_url).await
     }
 
-    async fn command(command: DataCommand, settings: Settings) -> Result<(), StartError> {
-        Ok(command.run(&[database(&settings)]).await?)
+    async fn command(command: Command, settings: Settings) -> Result<(), StartError> {
+        match command {
+            Command::Data(command) => Ok(command.run(&[database(&settings)]).await?),
+            Command::Keys(command) => command.run(&settings).await,
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A key that was revoked signs nothing after that in any replica.
-const KEYS_INTERVAL: Duration = Duration::from_secs(2);
+const KEYS_INTERVAL: Duration = Duration::from_millis(500);
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 /// So many rows are deleted in one transaction, and so many times in a row.
 const SWEEP_ROWS: usize = 500;

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use auth_service::KeysCommand;
 use http::Uri;
 use platform::{
     configuration::{Mistake, Settings},
@@ -208,6 +209,17 @@ fn settings_of_the_parts(settings: &Settings, addresses: Addresses) -> Result<Se
 /// answer without the question.
 pub fn databases(settings: &Settings) -> [ServiceDatabase; 2] {
     [task_service::database(settings), auth_service::database(settings)]
+}
+
+/// Turns the signing keys, which the master key of this process opens.
+pub async fn turn_keys(command: KeysCommand, settings: &Settings) -> Result<(), StandaloneError> {
+    let secrets = Secrets::load_or_make(settings)?;
+    let settings = Settings {
+        master_keys: Some(secrets.master_keys),
+        service_keys: Some(secrets.service_keys),
+        ..settings.clone()
+    };
+    Ok(command.run(&settings).await?)
 }
 
 /// Brings the schemas of both databases up to date.

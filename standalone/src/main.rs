@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use auth_service::KeysCommand;
+use clap::Subcommand;
 use platform::configuration::{Actions, DataCommand, Program, Settings, run};
 use standalone::{ADMIN_LISTEN, Addresses, Holdfast, Listeners, StandaloneError};
 use tokio_util::sync::CancellationToken;
@@ -12,6 +14,16 @@ fn main() -> ExitCode {
 
 struct Standalone;
 
+/// Its commands besides those that every program has.
+#[derive(Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Data(DataCommand),
+    /// Look at the signing keys, or turn them
+    #[command(subcommand)]
+    Keys(KeysCommand),
+}
+
 impl Actions for Standalone {
     const PROGRAM: Program = Program {
         name: "holdfast",
@@ -20,7 +32,7 @@ impl Actions for Standalone {
         admin_listen: ADMIN_LISTEN,
     };
     type Error = StandaloneError;
-    type Command = DataCommand;
+    type Command = Command;
 
     async fn serve(settings: Settings, shutdown: CancellationToken) -> Result<(), StandaloneError> {
         let listeners = Listeners::bind(&settings).await?;
@@ -35,8 +47,11 @@ impl Actions for Standalone {
         standalone::migrate(&settings).await
     }
 
-    async fn command(command: DataCommand, settings: Settings) -> Result<(), StandaloneError> {
-        Ok(command.run(&standalone::databases(&settings)).await?)
+    async fn command(command: Command, settings: Settings) -> Result<(), StandaloneError> {
+        match command {
+            Command::Data(command) => Ok(command.run(&standalone::databases(&settings)).await?),
+            Command::Keys(command) => standalone::turn_keys(command, &settings).await,
+        }
     }
 }
 

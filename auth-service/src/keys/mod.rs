@@ -20,6 +20,7 @@ use platform::{
     verification::{ALGORITHM, AUDIENCE, AccessClaims, CLIENT_ID, KeySource, SCOPE, TOKEN_TYPE},
 };
 use proto::auth::v1::JsonWebKey;
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use self::life::{Demand, Step, due};
@@ -106,6 +107,9 @@ pub enum KeysError {
     /// The master key does not open them.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// There is no such key.
+    #[error("there is no signing key of that id")]
+    Unknown,
     /// They are not what this version writes, or cannot be made.
     #[error("the keys cannot be used: {0}")]
     Unusable(&'static str),
@@ -121,6 +125,9 @@ pub struct AccessTokenFor {
     /// When the person gave their password.
     pub sign_in_time: Timestamp,
 }
+
+/// By then every replica signs with the key that is ACTIVE.
+const TAKE_OVER: Duration = Duration::from_secs(2);
 
 /// What the keys are opened and used with.
 pub struct KeyConfig {
@@ -185,9 +192,13 @@ impl Keys {
         })
     }
 
-    /// The public keys, as they are published.
-    pub fn published(&self) -> Vec<JsonWebKey> {
-        self.signing().published.clone()
+    /// The public keys, as they are published at this moment, by whichever replica: who asks may have been told that
+    /// they are others than a moment ago. Without the database, the last that were seen.
+    pub async fn published(&self) -> Vec<JsonWebKey> {
+        match self.config.store.keys().await {
+            Ok(Some(stored)) => stored.signing.iter().map(publish).collect(),
+            _ => self.signing().published.clone(),
+        }
     }
 
     /// The keys of the refresh tokens.
@@ -249,11 +260,27 @@ impl Keys {
         self.take_over(&signing)
     }
 
-    /// Does with the keys what is asked for: the steps that were taken.
-    pub async fn demand(&self, demand: Demand) -> Result<Vec<Step>, KeysError> {
-        let (steps, signing) = self.turn(demand).await?;
-        self.take_over(&signing)?;
-        Ok(steps)
+    /// Publishes a new key, unless one waits already.
+    pub async fn rotate(&self) -> Result<(), KeysError> {
+        let (_, signing) = self.turn(Demand::Rotate).await?;
+        self.take_over(&signing).map(drop)
+    }
+
+    /// Ends a key for good. One that signs is replaced first, and every replica given the time to take its successor
+    /// over.
+    pub async fn revoke(&self, key_id: &str) -> Result<(), KeysError> {
+        let demand = Demand::Revoke {
+            key_id: key_id.to_owned(),
+        };
+        loop {
+            let (steps, signing) = self.turn(demand.clone()).await?;
+            self.take_over(&signing)?;
+            match &*steps {
+                [] => return Err(KeysError::Unknown),
+                [Step::Remove(_)] => return Ok(()),
+                _ => sleep(TAKE_OVER).await,
+            }
+        }
     }
 
     async fn turn(&self, demand: Demand) -> Result<(Vec<Step>, Vec<StoredSigningKey>), KeysError> {
@@ -340,7 +367,7 @@ pub struct OwnKeys(pub Arc<Keys>);
 
 impl KeySource for OwnKeys {
     fn fetch(&self) -> std::pin::Pin<Box<dyn Future<Output = Result<Vec<JsonWebKey>, String>> + Send + '_>> {
-        Box::pin(async { Ok(self.0.published()) })
+        Box::pin(async { Ok(self.0.published().await) })
     }
 }
 

@@ -142,7 +142,7 @@ impl AuthService for AuthRpc {
 
     async fn get_jwks(&self, _: Request<GetJwksRequest>) -> Result<Response<GetJwksResponse>, Status> {
         Ok(Response::new(GetJwksResponse {
-            keys: self.keys.published(),
+            keys: self.keys.published().await,
         }))
     }
 }

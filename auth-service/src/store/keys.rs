@@ -152,7 +152,9 @@ async fn turn<E: Engine>(
     let turned = signing_keys::<E>(connection).await?;
     if !steps.is_empty() {
         let mut events = vec![NewEvent::of_all_tokens(Event::KeysChanged, now)];
-        if let Demand::Revoke { key_id } = demand {
+        if let Demand::Revoke { key_id } = demand
+            && steps.contains(&Step::Remove(key_id.clone()))
+        {
             let key_id = key_id.clone();
             events.insert(0, NewEvent::of_all_tokens(Event::KeyRevoked { key_id }, now));
         }

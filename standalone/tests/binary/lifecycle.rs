@@ -156,6 +156,7 @@ fn help_documents_every_command_and_the_version_is_told() {
         "migrate",
         "healthcheck",
         "backup",
+        "keys",
         "import-database",
         "HOLDFAST_DATA_DIR",
         "HOLDFAST_LOG_FORMAT",

@@ -6,6 +6,7 @@ mod compose;
 mod data;
 mod durability;
 mod grpcurl;
+mod keys;
 mod kill_under_load;
 mod lifecycle;
 mod process;
