@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{interval, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::service::RoutesBuilder;
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -10,6 +10,8 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use super::Readiness;
 
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
+/// While it starts, every moment counts.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Adds the health service: "" and every name given are NOT_SERVING until the checks pass, follow them from
@@ -24,8 +26,8 @@ pub async fn health_service(
     report(&reporter, services, ServingStatus::NotServing).await;
     routes.add_service(service);
     tokio::spawn(async move {
-        let mut ticks = interval(CHECK_INTERVAL);
-        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        let mut pause = FIRST_PAUSE;
+        loop {
             let ready = matches!(timeout(CHECK_TIMEOUT, readiness.check()).await, Ok(Ok(())));
             let status = if ready {
                 ServingStatus::Serving
@@ -33,6 +35,14 @@ pub async fn health_service(
                 ServingStatus::NotServing
             };
             report(&reporter, services, status).await;
+            pause = if ready {
+                CHECK_INTERVAL
+            } else {
+                CHECK_INTERVAL.min(pause * 2)
+            };
+            if shutdown.run_until_cancelled(sleep(pause)).await.is_none() {
+                break;
+            }
         }
         report(&reporter, services, ServingStatus::NotServing).await;
     });
