@@ -94,6 +94,7 @@ impl Import {
             .await;
         let mut target = postgres::options(url).connect().await?;
         // Without time limits: the transaction waits while the source is read.
+        raw_sql(postgres::UNLIMITED).execute(&mut target).await?;
         raw_sql("SET lock_timeout = '3s'; BEGIN").execute(&mut target).await?;
         let tables = tables(&mut target).await?;
         same_tables(&mut source, &tables).await?;

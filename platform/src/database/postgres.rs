@@ -31,6 +31,9 @@ const MAX_CONNECTION_AGE: Duration = Duration::from_mins(30);
 /// the connection: poolers refuse those, or leave them out.
 const TIMEOUTS: &str = "SET statement_timeout = '5s'; SET lock_timeout = '3s'; \
                         SET idle_in_transaction_session_timeout = '10s'";
+/// What works on whole tables takes as long as they are large, whatever the server or the role has as its default.
+pub(super) const UNLIMITED: &str = "SET statement_timeout = 0; SET lock_timeout = 0; \
+                                    SET idle_in_transaction_session_timeout = 0";
 /// How many writes may run or wait for a connection; the next is refused.
 const WRITE_QUEUE: usize = 1024;
 /// For so long a write is run again after conflicts, with pauses that grow.
@@ -107,8 +110,8 @@ impl Engine for Postgres {
         if url.pooler == DatabasePooler::Transaction {
             return Err(StoreError::MigrationNeedsSession);
         }
-        // Without the timeouts: a step may take as long as the table is large.
         let mut connection = options(url).connect().await?;
+        raw_sql(UNLIMITED).execute(&mut connection).await?;
         // sqlx holds an advisory lock meanwhile, so that of many at once each step is taken by one.
         migrator(schema.postgres)
             .run_direct(None, &mut connection, false)
