@@ -41,6 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "holdfast.auth.v1.LogoutRequest",
             "holdfast.auth.v1.RefreshRequest",
             "holdfast.auth.v1.RegisterRequest",
+            "holdfast.auth.v1.ResetPasswordRequest",
             "holdfast.auth.v1.Tokens",
         ])
         .compile_fds(descriptors)?;

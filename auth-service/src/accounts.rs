@@ -13,10 +13,13 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::{
+    audit::{Act, Audit},
     error::{AuthError, PasswordRefusal},
+    metrics::AuthMetrics,
     passwords::{Passwords, Verdict, normalised},
-    sessions::{Client, SessionTokens, Sessions},
-    store::{AccountStore, Credentials, Registration},
+    sessions::{Client, EndReason, SessionTokens, Sessions},
+    store::{AccountStore, Credentials, Registration, SignIn},
+    throttle::Throttle,
 };
 
 const MAX_EMAIL_BYTES: usize = 254;
@@ -86,6 +89,15 @@ pub struct Account {
     pub create_time: Timestamp,
 }
 
+/// An account, as an operator sees it.
+#[derive(Clone)]
+pub struct AccountState {
+    /// The account.
+    pub account: Account,
+    /// Whether nobody may sign in.
+    pub disabled: bool,
+}
+
 /// An account to be stored.
 #[derive(Clone)]
 pub struct NewAccount {
@@ -110,6 +122,9 @@ pub struct Accounts {
     pub(crate) store: Arc<dyn AccountStore>,
     pub(crate) passwords: Arc<Passwords>,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) throttle: Arc<Throttle>,
+    pub(crate) audit: Audit,
+    pub(crate) metrics: AuthMetrics,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
 }
@@ -123,15 +138,28 @@ impl Accounts {
     ) -> Result<(Account, SessionTokens), AuthError> {
         let (email, password) = self.check(&form)?;
         let context = context(&email, &form.display_name);
-        let password_hash = self.passwords.reserve()?.choose(password, context, "password").await?;
+        let attempt = self.throttle.registration(&email, &client);
+        self.throttle.look(&attempt).await?;
+        let place = self.passwords.reserve()?;
+        self.throttle.charge(&attempt).await?;
+        let chosen = place.choose(password, context, "password").await;
+        if chosen.is_err() {
+            self.throttle.settle(attempt.not_made()).await?;
+        }
+        let password_hash = chosen?;
         let account = Account {
             id: uuid_v4(&*self.entropy),
             email,
             display_name: form.display_name,
             create_time: self.clock.now(),
         };
+        let record = self.audit.record(Act::Registered, &client);
         let session = self.sessions.new_session(account.id, client);
         let tokens = self.sessions.tokens_of_new(&session)?;
+        let sign_in = SignIn {
+            settlement: attempt.registered(),
+            record: record.about(account.id, session.id),
+        };
         match self
             .store
             .register(
@@ -140,6 +168,7 @@ impl Accounts {
                     password_hash,
                 },
                 session,
+                sign_in,
             )
             .await?
         {
@@ -149,62 +178,78 @@ impl Accounts {
     }
 
     /// Gives the caller's account another password, and ends its other sessions.
-    pub async fn change_password(&self, caller: &Caller, current: &str, new: &str) -> Result<(), AuthError> {
+    pub async fn change_password(
+        &self,
+        caller: &Caller,
+        current: &str,
+        new: &str,
+        client: &Client,
+    ) -> Result<(), AuthError> {
         let (current, new) = self.check_change(current, new)?;
-        let found = self.verified(caller, current).await?;
+        let found = self.verified(caller, current, client).await?;
         let context = context(&found.account.email, &found.account.display_name);
         let hash = self.passwords.reserve()?.choose(new, context, "new_password").await?;
+        let record = self.audit.record(Act::PasswordChanged, client);
         let changed = self.store.change_password(
             caller.subject(),
             found.password_version,
             &hash,
             caller.session(),
-            self.clock.now(),
+            record.about(caller.subject(), caller.session()),
         );
         // Another change came first, and what was given is the current password no more.
-        if changed.await? {
-            Ok(())
-        } else {
-            Err(AuthError::InvalidCredentials)
-        }
+        let ended = changed.await?.ok_or(AuthError::InvalidCredentials)?;
+        self.metrics.sessions_ended(EndReason::PasswordChanged, ended);
+        Ok(())
     }
 
     /// Deletes the caller's account.
-    pub async fn delete(&self, caller: &Caller, password: &str) -> Result<(), AuthError> {
+    pub async fn delete(&self, caller: &Caller, password: &str, client: &Client) -> Result<(), AuthError> {
         let password = check_password("password", password)?;
-        self.verified(caller, password).await?;
-        let deleted = self.store.delete_account(caller.subject(), self.clock.now());
-        if deleted.await? {
-            Ok(())
-        } else {
-            Err(AuthError::SessionRevoked)
-        }
+        self.verified(caller, password, client).await?;
+        let record = self.audit.record(Act::AccountDeleted, client);
+        let record = record.about(caller.subject(), caller.session());
+        let deleted = self.store.delete_account(caller.subject(), record);
+        let ended = deleted.await?.ok_or(AuthError::SessionRevoked)?;
+        self.metrics.sessions_ended(EndReason::AccountDeleted, ended);
+        Ok(())
     }
 
-    /// The caller's account, if this is its password (ASVS 7.5.1).
-    async fn verified(&self, caller: &Caller, password: Zeroizing<String>) -> Result<Credentials, AuthError> {
+    /// The caller's account, if this is its password (ASVS 7.5.1). A wrong one counts like one at a sign-in.
+    async fn verified(
+        &self,
+        caller: &Caller,
+        password: Zeroizing<String>,
+        client: &Client,
+    ) -> Result<Credentials, AuthError> {
         let found = self.sessions.credentials(caller).await?;
-        let verdict = self
-            .passwords
-            .reserve()?
-            .verify(password, Some(found.password_hash.clone()));
-        match verdict.await? {
-            Verdict::Right { .. } => Ok(found),
-            Verdict::Wrong => Err(AuthError::InvalidCredentials),
+        let attempt = self.throttle.password_check(&found.account.email, client);
+        self.throttle.look(&attempt).await?;
+        let place = self.passwords.reserve()?;
+        self.throttle.charge(&attempt).await?;
+        match place.verify(password, Some(found.password_hash.clone())).await {
+            Ok(Verdict::Right { .. }) => {
+                self.throttle.settle(attempt.succeeded()).await?;
+                Ok(found)
+            }
+            Ok(Verdict::Wrong) => {
+                let record = self.audit.record(Act::PasswordCheckFailed, client);
+                self.audit
+                    .append(record.about(caller.subject(), caller.session()))
+                    .await?;
+                Err(AuthError::InvalidCredentials)
+            }
+            Err(error) => {
+                self.throttle.settle(attempt.not_made()).await?;
+                Err(error)
+            }
         }
     }
 
     fn check_change(&self, current: &str, new: &str) -> Result<(Zeroizing<String>, Zeroizing<String>), AuthError> {
         let current = check_password("current_password", current);
-        if new.contains('\0') {
-            return Err(AuthError::Fields(vec![(
-                "new_password".to_owned(),
-                "must not contain U+0000".to_owned(),
-            )]));
-        }
-        let length = self.passwords.check_length(new);
-        length.map_err(|refusal| AuthError::PasswordRefused("new_password", refusal))?;
-        Ok((current?, normalised(new)))
+        let new = check_new_password(&self.passwords, new)?;
+        Ok((current?, new))
     }
 
     /// Everything that can be said of the form without work: all of it at once.
@@ -235,6 +280,19 @@ impl Accounts {
     }
 }
 
+/// A password that is to be the account's, as far as can be said without work.
+pub(crate) fn check_new_password(passwords: &Passwords, new: &str) -> Result<Zeroizing<String>, AuthError> {
+    if new.contains('\0') {
+        return Err(AuthError::Fields(vec![(
+            "new_password".to_owned(),
+            "must not contain U+0000".to_owned(),
+        )]));
+    }
+    let length = passwords.check_length(new);
+    length.map_err(|refusal| AuthError::PasswordRefused("new_password", refusal))?;
+    Ok(normalised(new))
+}
+
 /// A password that is to be compared with the stored one.
 fn check_password(field: &'static str, password: &str) -> Result<Zeroizing<String>, AuthError> {
     if password.is_empty() {
@@ -257,7 +315,7 @@ fn check_display_name(name: &str) -> Result<(), &'static str> {
 }
 
 /// What a guesser would try first for this person.
-fn context(email: &Email, display_name: &str) -> Vec<String> {
+pub(crate) fn context(email: &Email, display_name: &str) -> Vec<String> {
     let parts = email
         .key()
         .split(['@', '.', '+', '-', '_'])

@@ -2,15 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ipnet::IpNet;
 use platform::{
     clock::{Clock, SystemClock},
     configuration::{DatabaseUrl, MasterKeys, Mistake, Settings},
     entropy::{Entropy, SystemEntropy},
+    metrics::Metrics,
     service_credential::ServiceKeys,
     serving::Readiness,
 };
 
-use crate::{passwords::HashingParameters, sessions::Lifetimes};
+use crate::{keys::KeyConfig, passwords::HashingParameters, sessions::Lifetimes, store::KeyStore};
 
 /// A signing key signs for so long.
 const KEY_ROTATION: Duration = Duration::from_hours(30 * 24);
@@ -34,6 +36,8 @@ pub struct Config {
     pub password_min_length: usize,
     /// The cost of a password hash.
     pub hashing: HashingParameters,
+    /// Networks that are never throttled.
+    pub throttle_exempt: Vec<IpNet>,
     /// Whether server reflection is on.
     pub reflection: bool,
     /// The time.
@@ -42,11 +46,26 @@ pub struct Config {
     pub entropy: Arc<dyn Entropy>,
     /// Where this service says whether it can work.
     pub readiness: Readiness,
+    /// Where it counts.
+    pub metrics: Metrics,
 }
 
 impl Config {
+    /// What the keys of a store are opened with.
+    pub(crate) fn keys(&self, store: Arc<dyn KeyStore>) -> KeyConfig {
+        KeyConfig {
+            store,
+            master: self.master_keys.clone(),
+            issuer: self.issuer.clone(),
+            access_lifetime: self.lifetimes.access,
+            rotation: self.key_rotation,
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+        }
+    }
+
     /// The configuration that the settings ask for; the secret that is missing otherwise.
-    pub fn from_settings(settings: &Settings, readiness: Readiness) -> Result<Self, Mistake> {
+    pub fn from_settings(settings: &Settings, readiness: Readiness, metrics: Metrics) -> Result<Self, Mistake> {
         Ok(Self {
             database: settings.auth_database_url.clone(),
             issuer: settings.issuer.clone(),
@@ -60,10 +79,12 @@ impl Config {
             key_rotation: KEY_ROTATION,
             password_min_length: settings.password_min_length,
             hashing: HashingParameters::DEFAULT,
+            throttle_exempt: settings.throttle_exempt.clone(),
             reflection: settings.reflection,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             readiness,
+            metrics,
         })
     }
 }

@@ -35,6 +35,15 @@ pub enum AuthError {
     /// The session was ended.
     #[error("the session was ended")]
     SessionRevoked,
+    /// The link is unknown, was used, or has expired.
+    #[error("the reset token cannot be used")]
+    ResetTokenInvalid,
+    /// There were too many tries.
+    #[error("too many tries")]
+    RateLimited {
+        /// After which the next may be made.
+        retry_after: Duration,
+    },
     /// More passwords are waiting to be hashed than can be hashed in time.
     #[error("the hashing queue is full")]
     Overloaded,
@@ -106,6 +115,16 @@ impl From<AuthError> for Status {
                 WireError::new(Code::NotFound, "SESSION_NOT_FOUND", "there is no such session")
             }
             AuthError::SessionRevoked => unauthenticated("SESSION_REVOKED", "the session has been ended"),
+            AuthError::ResetTokenInvalid => WireError::fields(
+                "RESET_TOKEN_INVALID",
+                vec![("token".to_owned(), "is unknown, was used, or has expired".to_owned())],
+            ),
+            AuthError::RateLimited { retry_after } => WireError::new(
+                Code::ResourceExhausted,
+                "RATE_LIMITED",
+                "too many tries; wait before the next",
+            )
+            .retry_after(retry_after),
             AuthError::Overloaded => {
                 WireError::new(Code::ResourceExhausted, "OVERLOADED", "too many sign-ins are waiting")
                     .retry_after(Duration::from_secs(1))

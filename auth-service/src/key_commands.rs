@@ -9,12 +9,15 @@ use clap::Subcommand;
 use platform::{
     configuration::{DatabaseUrl, Settings},
     database::Engine,
+    metrics::Metrics,
     serving::Readiness,
 };
 
 use crate::{
     Config, StartError,
-    keys::{KeyConfig, Keys, StoredSigningKey},
+    administration::operator,
+    audit::{Act, Audit},
+    keys::{Keys, KeysError, StoredSigningKey},
     store::{KeyStore as _, SCHEMA, SqlStore},
 };
 
@@ -43,23 +46,26 @@ impl KeysCommand {
     }
 
     async fn run_on<E: Engine>(self, settings: &Settings) -> Result<(), StartError> {
-        let config = Config::from_settings(settings, Readiness::default())?;
+        let config = Config::from_settings(settings, Readiness::default(), Metrics::default())?;
         let database = E::open(&config.database, &SCHEMA).await?;
         let store = Arc::new(SqlStore::new(database.clone()));
-        let keys = Keys::open(KeyConfig {
-            store: store.clone(),
-            master: config.master_keys,
-            issuer: config.issuer,
-            access_lifetime: config.lifetimes.access,
-            rotation: config.key_rotation,
-            clock: config.clock,
-            entropy: config.entropy,
-        });
-        let keys = keys.await?;
+        let keys = Keys::open(config.keys(store.clone())).await?;
+        let audit = Audit::new(store.clone(), &keys, config.clock);
+        let record = |act| audit.record(act, &operator());
         match self {
             Self::List => {}
-            Self::Rotate => keys.rotate().await?,
-            Self::Revoke { key_id } => keys.revoke(&key_id).await?,
+            Self::Rotate => {
+                audit.append(record(Act::SigningKeyRotated)).await?;
+                keys.rotate().await?;
+            }
+            Self::Revoke { key_id } => {
+                let stored = store.keys().await?;
+                if !stored.is_some_and(|stored| stored.signing.iter().any(|key| key.id == key_id)) {
+                    return Err(KeysError::Unknown.into());
+                }
+                audit.append(record(Act::SigningKeyRevoked).saying(&key_id)).await?;
+                keys.revoke(&key_id).await?;
+            }
         }
         let stored = store.keys().await?;
         say(&stored.map(|stored| stored.signing).unwrap_or_default());

@@ -1,21 +1,33 @@
 //! Accounts, passwords, sessions and signing keys.
 //!
-//! A request walks: [`rpc`] (decode) → [`accounts`] or [`sessions`] (the rules) → [`passwords`] (hashing on its
-//! own threads), [`store`] (one atomic operation) and [`keys`] (signing) → [`rpc`] (encode). Refresh tokens are
-//! described in [`refresh_tokens`], keys at rest in [`sealing`], errors in [`error`].
+//! A request walks: [`rpc`] (decode) → [`accounts`], [`sessions`], [`resets`] or [`export`] (the rules) → [`throttle`]
+//! (whether a password may be tried), [`passwords`] (hashing on its own threads), [`store`] (one atomic operation, with
+//! its record in the [`audit`] log and its [`events`]) and [`keys`] (signing) → [`rpc`] (encode). Refresh tokens are
+//! described in [`refresh_tokens`], keys at rest in [`sealing`], errors in [`error`]. What operators do stands in
+//! [`administration`] and, as commands, in `operator_command`; what the service does by
+//! itself in [`upkeep`].
 
+mod account_commands;
 pub mod accounts;
+pub mod administration;
+pub mod audit;
+mod audit_commands;
 mod config;
 pub mod error;
 pub mod events;
+pub mod export;
 mod key_commands;
 pub mod keys;
+pub mod metrics;
+mod operator_command;
 pub mod passwords;
 pub mod refresh_tokens;
+pub mod resets;
 pub mod rpc;
 pub mod sealing;
 pub mod sessions;
 pub mod store;
+pub mod throttle;
 pub mod upkeep;
 
 use std::sync::Arc;
@@ -37,16 +49,22 @@ use tonic::service::Routes;
 
 use crate::{
     accounts::Accounts,
-    keys::{KeyConfig, Keys, KeysError, OwnKeys},
+    administration::AdministrationError,
+    audit::Audit,
+    export::Exports,
+    keys::{Keys, KeysError, OwnKeys},
+    metrics::AuthMetrics,
     passwords::Passwords,
+    resets::Resets,
     rpc::{AccountEventsRpc, AuthRpc},
     sessions::Sessions,
     store::SqlStore,
+    throttle::Throttle,
     upkeep::{keep_keys, sweep},
 };
 
 pub use config::Config;
-pub use key_commands::KeysCommand;
+pub use operator_command::OperatorCommand;
 
 /// The services of this process, by full name.
 pub const SERVICES: &[&str] = &["holdfast.auth.v1.AuthService", "holdfast.auth.v1.AccountEventsService"];
@@ -66,6 +84,9 @@ pub enum StartError {
     /// The keys cannot be opened or made.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// An operator's command cannot be done.
+    #[error(transparent)]
+    Administration(#[from] AdministrationError),
     /// The hashing threads cannot be started.
     #[error("the hashing threads cannot be started: {0}")]
     Threads(std::io::Error),
@@ -116,12 +137,13 @@ async fn serve_on<E: Engine>(
     let keys = Arc::new(KeyRing::new(OwnKeys(rpc.keys.clone())));
     let upkeep = JoinSet::from_iter([
         Box::pin(keep_keys(rpc.keys.clone(), keys.clone())) as BoxFuture<'static, ()>,
-        Box::pin(sweep(store.clone(), store.clone(), config.clock.clone())),
+        Box::pin(sweep(store.clone(), config.clock.clone())),
     ]);
     let access = AccessTable::for_services(SERVICES);
     let authentication = AuthenticationLayer::new(Authentication {
         access: access.clone(),
-        verifier: Verifier::new(config.issuer.clone(), keys, config.clock.clone()),
+        verifier: Verifier::new(config.issuer.clone(), keys, config.clock.clone())
+            .measured(config.metrics.token_verification("auth-service")),
         service_keys: config.service_keys.clone(),
         clock: config.clock.clone(),
     });
@@ -149,37 +171,56 @@ async fn serve_on<E: Engine>(
 /// The service over its store: keys open, hashing threads running.
 pub async fn assemble<E: Engine>(database: &Database<E>, config: &Config) -> Result<AuthRpc, StartError> {
     let store = Arc::new(SqlStore::new(database.clone()));
-    let keys = Keys::open(KeyConfig {
-        store: store.clone(),
-        master: config.master_keys.clone(),
-        issuer: config.issuer.clone(),
-        access_lifetime: config.lifetimes.access,
-        rotation: config.key_rotation,
-        clock: config.clock.clone(),
-        entropy: config.entropy.clone(),
-    });
-    let keys = Arc::new(keys.await?);
-    let passwords = Passwords::start(config.password_min_length, config.hashing, &config.entropy);
+    let keys = Arc::new(Keys::open(config.keys(store.clone())).await?);
+    let metrics = AuthMetrics::new(&config.metrics);
+    let passwords = Passwords::start(
+        config.password_min_length,
+        config.hashing,
+        &config.entropy,
+        metrics.hashing_queue(),
+    );
     let passwords = Arc::new(passwords.map_err(StartError::Threads)?);
+    let audit = Audit::new(store.clone(), &keys, config.clock.clone());
+    let throttle = Arc::new(Throttle::new(
+        store.clone(),
+        keys.throttle_key(),
+        config.throttle_exempt.clone(),
+        config.clock.clone(),
+    ));
     let sessions = Arc::new(Sessions {
         accounts: store.clone(),
         store: store.clone(),
         passwords: passwords.clone(),
         keys: keys.clone(),
+        throttle: throttle.clone(),
+        audit: audit.clone(),
+        metrics: metrics.clone(),
         lifetimes: config.lifetimes,
         clock: config.clock.clone(),
         entropy: config.entropy.clone(),
     });
     let accounts = Accounts {
-        store,
-        passwords,
+        store: store.clone(),
+        passwords: passwords.clone(),
         sessions: sessions.clone(),
+        throttle,
+        audit: audit.clone(),
+        metrics: metrics.clone(),
         clock: config.clock.clone(),
         entropy: config.entropy.clone(),
+    };
+    let resets = Resets {
+        store: store.clone(),
+        passwords,
+        audit: audit.clone(),
+        metrics,
+        clock: config.clock.clone(),
     };
     Ok(AuthRpc {
         accounts,
         sessions,
+        resets,
+        exports: Exports { store, audit },
         keys,
     })
 }

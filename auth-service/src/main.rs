@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use auth_service::{Config, KeysCommand, StartError, database, migrate, serve};
+use auth_service::{Config, OperatorCommand, StartError, database, migrate, serve};
 use clap::Subcommand;
 use platform::{
     configuration::{DataCommand, Need, Program, Running, Service, Settings, run_service},
@@ -23,9 +23,8 @@ struct AuthService;
 enum Command {
     #[command(flatten)]
     Data(DataCommand),
-    /// Look at the signing keys, or turn them
-    #[command(subcommand)]
-    Keys(KeysCommand),
+    #[command(flatten)]
+    Operator(OperatorCommand),
 }
 
 impl Service for AuthService {
@@ -44,7 +43,7 @@ impl Service for AuthService {
     }
 
     async fn serve(running: Running) -> Result<(), StartError> {
-        let config = Config::from_settings(&running.settings, running.readiness)?;
+        let config = Config::from_settings(&running.settings, running.readiness, running.metrics)?;
         serve(running.listener, config, running.shutdown).await
     }
 
@@ -55,7 +54,7 @@ impl Service for AuthService {
     async fn command(command: Command, settings: Settings) -> Result<(), StartError> {
         match command {
             Command::Data(command) => Ok(command.run(&[database(&settings)]).await?),
-            Command::Keys(command) => command.run(&settings).await,
+            Command::Operator(command) => command.run(&settings).await,
         }
     }
 }

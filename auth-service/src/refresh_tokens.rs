@@ -35,6 +35,17 @@ impl RefreshKeys {
         (!keys.is_empty()).then_some(Self(keys))
     }
 
+    /// A key for each of them, of use for one purpose only: HMAC-SHA-256(refresh key, "derive" | purpose).
+    pub fn derive(&self, purpose: &str) -> Vec<(u8, hmac::Key)> {
+        let derive = |key: &hmac::Key| {
+            let mut context = hmac::Context::with_key(key);
+            context.update(b"derive");
+            context.update(purpose.as_bytes());
+            hmac::Key::new(hmac::HMAC_SHA256, context.sign().as_ref())
+        };
+        self.0.iter().map(|(id, key)| (*id, derive(key))).collect()
+    }
+
     /// The refresh token of a session and generation. Always the same text for the same ones.
     pub fn write(&self, session: Uuid, generation: u32) -> String {
         let (id, key) = &self.0[0];

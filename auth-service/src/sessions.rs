@@ -12,11 +12,14 @@ use zeroize::Zeroizing;
 
 use crate::{
     accounts::{Account, Email},
+    audit::{Act, Audit},
     error::{AuthError, PasswordRefusal},
     keys::{AccessTokenFor, Keys},
+    metrics::AuthMetrics,
     passwords::{Passwords, Verdict, normalised},
     refresh_tokens::Presented,
-    store::{AccountStore, Credentials, Opening, SessionStore},
+    store::{AccountStore, Credentials, Opening, SessionStore, SignIn},
+    throttle::Throttle,
 };
 
 /// For so long the token that made the current generation gives the same successor again.
@@ -44,13 +47,15 @@ impl Lifetimes {
     }
 }
 
-/// Where a sign-in comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where a request comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Client {
     /// At most 512 bytes, printable; may be empty.
     pub user_agent: String,
     /// May be empty.
     pub ip_address: String,
+    /// The request's id, as in the logs; may be empty.
+    pub request_id: String,
 }
 
 /// A session to be stored.
@@ -106,6 +111,10 @@ pub enum EndReason {
     Evicted,
     /// The account was deleted.
     AccountDeleted,
+    /// The account was disabled.
+    AccountDisabled,
+    /// An operator ended it.
+    Administered,
 }
 
 impl EndReason {
@@ -118,6 +127,8 @@ impl EndReason {
             Self::PasswordChanged => "PASSWORD_CHANGED",
             Self::Evicted => "EVICTED",
             Self::AccountDeleted => "ACCOUNT_DELETED",
+            Self::AccountDisabled => "ACCOUNT_DISABLED",
+            Self::Administered => "ADMINISTERED",
         }
     }
 }
@@ -144,6 +155,21 @@ pub enum RefreshOutcome {
     Expired,
     /// There is no such session.
     Unknown,
+}
+
+impl RefreshOutcome {
+    /// Its name in the metrics.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Rotated(_) => "rotated",
+            Self::Repeated(_) => "repeated",
+            Self::Recovered(_) => "recovered",
+            Self::Reused { .. } => "reused",
+            Self::Ended => "ended",
+            Self::Expired => "expired",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// A session after a refresh.
@@ -179,6 +205,9 @@ pub struct Sessions {
     pub(crate) store: Arc<dyn SessionStore>,
     pub(crate) passwords: Arc<Passwords>,
     pub(crate) keys: Arc<Keys>,
+    pub(crate) throttle: Arc<Throttle>,
+    pub(crate) audit: Audit,
+    pub(crate) metrics: AuthMetrics,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -193,16 +222,35 @@ impl Sessions {
         password: &str,
         client: Client,
     ) -> Result<(Account, SessionTokens), AuthError> {
+        let opened = self.try_login(email, password, client).await;
+        self.metrics.login(&opened);
+        opened
+    }
+
+    async fn try_login(
+        &self,
+        email: &str,
+        password: &str,
+        client: Client,
+    ) -> Result<(Account, SessionTokens), AuthError> {
         let password = check_credentials(email, password)?;
+        let attempt = self.throttle.sign_in(email, &client);
+        // Those who are held up take no place from others.
+        self.throttle.look(&attempt).await?;
         let place = self.passwords.reserve()?;
+        self.throttle.charge(&attempt).await?;
         // What is no address has no account; nothing is looked up in its place, as the empty address.
         let email = Email::parse(email).unwrap_or_else(|_| Email::stored(String::new()));
         let found = self.accounts.credentials(&email).await?;
         let hash = found.as_ref().map(|found| found.password_hash.clone());
-        let verdict = place.verify(password, hash).await?;
+        let verdict = place.verify(password, hash).await;
+        if verdict.is_err() {
+            self.throttle.settle(attempt.not_made()).await?;
+        }
+        let (known, found) = (found.as_ref().map(|found| found.account.id), found);
         let found = found.filter(|found| !found.disabled);
-        let (Some(found), Verdict::Right { rehashed }) = (found, verdict) else {
-            return Err(AuthError::InvalidCredentials);
+        let (Some(found), Verdict::Right { rehashed }) = (found, verdict?) else {
+            return self.refuse_login(known, &client).await;
         };
         if let Some(stronger) = rehashed {
             let now = self.clock.now();
@@ -210,25 +258,50 @@ impl Sessions {
                 .replace_password_hash(found.account.id, &found.password_hash, &stronger, now)
                 .await?;
         }
-        let session = self.new_session(found.account.id, client);
+        let session = self.new_session(found.account.id, client.clone());
         let tokens = self.tokens_of_new(&session)?;
-        match self.store.open_session(session, found.password_version).await? {
-            Opening::Opened => Ok((found.account, tokens)),
-            Opening::AccountChanged => Err(AuthError::InvalidCredentials),
+        let sign_in = SignIn {
+            settlement: attempt.succeeded(),
+            record: self
+                .audit
+                .record(Act::SignedIn, &client)
+                .about(found.account.id, session.id),
+        };
+        let opened = self.store.open_session(session, found.password_version, sign_in);
+        match opened.await? {
+            Opening::Opened { evicted } => {
+                self.metrics.sessions_ended(EndReason::Evicted, evicted);
+                Ok((found.account, tokens))
+            }
+            Opening::AccountChanged => self.refuse_login(known, &client).await,
         }
     }
 
+    async fn refuse_login<T>(&self, account: Option<Uuid>, client: &Client) -> Result<T, AuthError> {
+        let record = self.audit.record(Act::SignInFailed, client);
+        self.audit.append(record.about(account, None)).await?;
+        Err(AuthError::InvalidCredentials)
+    }
+
     /// Exchanges a refresh token for new tokens.
-    pub async fn refresh(&self, token: &str) -> Result<SessionTokens, AuthError> {
-        let presented = self.authentic(token)?.ok_or(AuthError::RefreshInvalid)?;
-        let now = self.clock.now();
-        match self.store.refresh(presented, self.lifetimes, now).await? {
+    pub async fn refresh(&self, token: &str, client: &Client) -> Result<SessionTokens, AuthError> {
+        let Some(presented) = self.authentic(token)? else {
+            self.metrics.refresh("invalid");
+            return Err(AuthError::RefreshInvalid);
+        };
+        let reuse = self.audit.record(Act::RefreshReused, client);
+        let now = reuse.time;
+        let outcome = self.store.refresh(presented, self.lifetimes, reuse).await;
+        self.metrics
+            .refresh(outcome.as_ref().map_or("failed", RefreshOutcome::name));
+        match outcome? {
             RefreshOutcome::Rotated(refreshed) | RefreshOutcome::Repeated(refreshed) => self.tokens(&refreshed, now),
             RefreshOutcome::Recovered(refreshed) => {
                 tracing::info!(session.id = %refreshed.session, "a lost refresh was recovered");
                 self.tokens(&refreshed, now)
             }
             RefreshOutcome::Reused { account } => {
+                self.metrics.sessions_ended(EndReason::RefreshReused, 1);
                 tracing::warn!(
                     session.id = %presented.session,
                     account.id = %account,
@@ -244,11 +317,11 @@ impl Sessions {
 
     /// Ends the session of a refresh token of any generation. Any other token has no session to end, and
     /// that is a success too (RFC 7009, section 2.2).
-    pub async fn logout(&self, token: &str) -> Result<(), AuthError> {
+    pub async fn logout(&self, token: &str, client: &Client) -> Result<(), AuthError> {
         if let Some(presented) = self.keys.refresh_keys().read(token) {
-            self.store
-                .end_session(presented.session, EndReason::Logout, self.clock.now())
-                .await?;
+            let record = self.audit.record(Act::SignedOut, client);
+            let ended = self.store.end_session(presented.session, EndReason::Logout, record);
+            self.metrics.sessions_ended(EndReason::Logout, ended.await?.into());
         }
         Ok(())
     }
@@ -257,7 +330,7 @@ impl Sessions {
     pub async fn current(&self, caller: &Caller) -> Result<(Account, Session), AuthError> {
         let found = self.accounts.session(caller.subject(), caller.session()).await?;
         found
-            .filter(|(_, session)| !session.ended)
+            .filter(|(_, session)| !session.ended && session.expire_time > self.clock.now())
             .ok_or(AuthError::SessionRevoked)
     }
 
@@ -274,28 +347,31 @@ impl Sessions {
     }
 
     /// Ends one of the caller's sessions.
-    pub async fn revoke(&self, caller: &Caller, session: &str) -> Result<(), AuthError> {
+    pub async fn revoke(&self, caller: &Caller, session: &str, client: &Client) -> Result<(), AuthError> {
         self.current(caller).await?;
         // What is no id is the id of no session.
         let session = Uuid::try_parse(session).map_err(|_| AuthError::SessionNotFound)?;
+        let record = self.audit.record(Act::SessionRevoked, client);
         let ended = self
             .store
-            .end_session_of(caller.subject(), session, EndReason::Revoked, self.clock.now());
-        if ended.await? {
-            Ok(())
-        } else {
-            Err(AuthError::SessionNotFound)
+            .end_session_of(caller.subject(), session, EndReason::Revoked, record);
+        if !ended.await? {
+            return Err(AuthError::SessionNotFound);
         }
+        self.metrics.sessions_ended(EndReason::Revoked, 1);
+        Ok(())
     }
 
     /// Ends all of the caller's sessions but the current one.
-    pub async fn revoke_others(&self, caller: &Caller) -> Result<(), AuthError> {
+    pub async fn revoke_others(&self, caller: &Caller, client: &Client) -> Result<(), AuthError> {
         self.current(caller).await?;
-        let now = self.clock.now();
+        let record = self.audit.record(Act::OtherSessionsRevoked, client);
+        let record = record.about(caller.subject(), caller.session());
         let ended = self
             .store
-            .end_other_sessions(caller.subject(), caller.session(), EndReason::Revoked, now);
-        Ok(ended.await?)
+            .end_other_sessions(caller.subject(), caller.session(), EndReason::Revoked, record);
+        self.metrics.sessions_ended(EndReason::Revoked, ended.await?);
+        Ok(())
     }
 
     /// A session that begins now.
@@ -331,6 +407,7 @@ impl Sessions {
                 account: session.account,
                 session: session.session,
                 sign_in_time: session.sign_in_time,
+                session_expire_time: session.expire_time,
             },
             now,
         );

@@ -6,8 +6,9 @@ use platform::{clock::Clock, database::StoreError, verification::KeyRing};
 use tokio::time::sleep;
 
 use crate::{
+    audit,
     keys::Keys,
-    store::{EventStore, SessionStore},
+    store::{AuditStore, EventStore, ResetStore, SessionStore, ThrottleStore},
 };
 
 /// A key that was revoked signs nothing after that in any replica.
@@ -15,7 +16,7 @@ const KEYS_INTERVAL: Duration = Duration::from_millis(500);
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 /// So many rows are deleted in one transaction, and so many times in a row.
 const SWEEP_ROWS: usize = 500;
-const SWEEP_ROUNDS: usize = 20;
+const SWEEP_ROUNDS: usize = 40;
 /// An expired session is kept so long: its token is told that it expired, not that it is unknown.
 const KEPT_AFTER_EXPIRY: Duration = Duration::from_hours(24);
 
@@ -31,31 +32,31 @@ pub async fn keep_keys(keys: Arc<Keys>, ring: Arc<KeyRing>) {
     }
 }
 
-/// Deletes sessions and events that nobody needs any more, for as long as it is not dropped.
-pub async fn sweep(sessions: Arc<dyn SessionStore>, events: Arc<dyn EventStore>, clock: Arc<dyn Clock>) {
+/// Deletes what nobody needs any more, for as long as it is not dropped.
+pub async fn sweep(store: Arc<impl Swept>, clock: Arc<dyn Clock>) {
     loop {
-        if let Err(error) = sweep_once(&*sessions, &*events, &*clock).await {
+        if let Err(error) = sweep_once(&*store, &*clock).await {
             tracing::warn!(%error, "dead rows cannot be deleted");
         }
         sleep(SWEEP_INTERVAL).await;
     }
 }
 
-/// One round, of a bounded number of rows; the next round goes on.
-pub async fn sweep_once(
-    sessions: &dyn SessionStore,
-    events: &dyn EventStore,
-    clock: &dyn Clock,
-) -> Result<(), StoreError> {
+/// What is swept.
+pub trait Swept: SessionStore + EventStore + ThrottleStore + ResetStore + AuditStore {}
+impl<S: SessionStore + EventStore + ThrottleStore + ResetStore + AuditStore> Swept for S {}
+
+/// One round, of a bounded number of rows; the next round goes on. Of the audit log one day at most.
+pub async fn sweep_once(store: &impl Swept, clock: &dyn Clock) -> Result<(), StoreError> {
     let now = clock.now();
     for _ in 0..SWEEP_ROUNDS {
-        let deleted = sessions
-            .forget_sessions(now.minus(KEPT_AFTER_EXPIRY), SWEEP_ROWS)
-            .await?
-            + events.forget_events(now, SWEEP_ROWS).await?;
+        let deleted = store.forget_sessions(now.minus(KEPT_AFTER_EXPIRY), SWEEP_ROWS).await?
+            + store.forget_events(now, SWEEP_ROWS).await?
+            + store.forget_throttles(now, SWEEP_ROWS).await?
+            + store.forget_resets(now, SWEEP_ROWS).await?;
         if deleted == 0 {
             break;
         }
     }
-    Ok(())
+    store.close_audit_day(now.minus(audit::KEPT), now).await.map(drop)
 }

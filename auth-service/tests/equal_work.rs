@@ -11,10 +11,11 @@ use platform::{
     configuration::{MasterKey, MasterKeys},
     database::Engine as _,
     entropy::SystemEntropy,
+    metrics::Metrics,
     secret::Secret,
     service_credential::ServiceKeys,
     serving::Readiness,
-    testing::{ManualClock, Workspace},
+    testing::{ManualClock, Workspace, run_script},
 };
 use proto::auth::v1::{LoginRequest, RegisterRequest, auth_service_server::AuthService as _};
 use tonic::Request;
@@ -78,10 +79,12 @@ async fn unknown_address_and_wrong_password_do_equal_work() {
             memory_kib: 64,
             passes: 1,
         },
+        throttle_exempt: Vec::new(),
         reflection: true,
         clock: Arc::new(ManualClock::new()),
         entropy: Arc::new(SystemEntropy),
         readiness: Readiness::default(),
+        metrics: Metrics::default(),
     };
     let database = sqlx::Sqlite::open(&config.database, &SCHEMA).await.unwrap();
     let service = assemble(&database, &config).await.unwrap();
@@ -95,10 +98,23 @@ async fn unknown_address_and_wrong_password_do_equal_work() {
     service.register(Request::new(register)).await.unwrap();
 
     let mut work = Vec::new();
+    let disabled = RegisterRequest {
+        email: "ben@example.com".to_owned(),
+        password: "correct horse battery staple".to_owned(),
+        display_name: String::new(),
+    };
+    service.register(Request::new(disabled)).await.unwrap();
+    run_script::<sqlx::Sqlite>(
+        &config.database,
+        "UPDATE accounts SET disabled_time = 1 WHERE email = 'ben@example.com'".to_owned(),
+    )
+    .await;
     for (email, password) in [
         ("ada@example.com", "wrong horse battery staple"),
         ("eve@example.com", "wrong horse battery staple"),
         ("no address at all", "x"),
+        ("ben@example.com", "wrong horse battery staple"),
+        ("ben@example.com", "correct horse battery staple"),
     ] {
         statements.take();
         let before = service.hashes();
@@ -109,7 +125,42 @@ async fn unknown_address_and_wrong_password_do_equal_work() {
         service.login(Request::new(login)).await.unwrap_err();
         work.push((statements.take(), service.hashes() - before));
     }
-    assert_eq!((work[0].0.len(), work[0].1), (1, 1), "one statement and one hash");
+    assert_eq!(work[0].1, 1, "one hash");
+    for other in &work[1..] {
+        assert_eq!(work[0], *other);
+    }
+    let first = work[0].0.concat();
+    for part in [
+        "FROM throttles",
+        "UPDATE throttles",
+        "FROM accounts",
+        "INTO audit_records",
+    ] {
+        assert!(first.contains(part), "{part}");
+    }
+
+    // Held up, they do equal work again, and no hash.
+    for _ in 0..5 {
+        for email in ["ada@example.com", "eve@example.com"] {
+            let login = LoginRequest {
+                email: email.to_owned(),
+                password: "wrong horse battery staple".to_owned(),
+            };
+            service.login(Request::new(login)).await.unwrap_err();
+        }
+    }
+    work.clear();
+    for email in ["ada@example.com", "eve@example.com"] {
+        statements.take();
+        let before = service.hashes();
+        let login = LoginRequest {
+            email: email.to_owned(),
+            password: "wrong horse battery staple".to_owned(),
+        };
+        let refused = service.login(Request::new(login)).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
+        work.push((statements.take(), service.hashes() - before));
+    }
     assert_eq!(work[0], work[1]);
-    assert_eq!(work[0], work[2]);
+    assert_eq!(work[0].1, 0);
 }

@@ -123,6 +123,7 @@ pub struct EventFollower {
     clock: Arc<dyn Clock>,
     deleted: mpsc::UnboundedSender<DeletedAccount>,
     progress: Mutex<Progress>,
+    made_at: Instant,
 }
 
 #[derive(Default)]
@@ -150,6 +151,7 @@ impl EventFollower {
             clock,
             deleted,
             progress: Mutex::default(),
+            made_at: Instant::now(),
         };
         (follower, erasures)
     }
@@ -162,6 +164,12 @@ impl EventFollower {
             Some(at) if at.elapsed() > SILENCE => Err(format!("no account events for {} s", at.elapsed().as_secs())),
             Some(_) => Ok(()),
         }
+    }
+
+    /// For how long nothing has been heard that tells that everything is known; at rest a heartbeat comes every five
+    /// seconds.
+    pub fn lag(&self) -> Duration {
+        self.progress().current_at.unwrap_or(self.made_at).elapsed()
     }
 
     /// Says that what is kept for a deleted account was erased.

@@ -1,7 +1,7 @@
 //! What every Holdfast service stands on. Names no account and no task.
 //!
 //! - [`configuration`] — the settings, their defaults and their checks; the command line.
-//! - [`telemetry`] — logs.
+//! - [`telemetry`] — logs; [`metrics`] — figures.
 //! - [`clock`], [`entropy`] — time and randomness, passed in so that tests can choose them.
 //! - [`secret`] — bytes that cannot be printed.
 //! - [`wire_error`] — errors as clients see them.
@@ -21,6 +21,7 @@ pub mod configuration;
 pub mod database;
 pub mod entropy;
 mod jwt;
+pub mod metrics;
 pub mod secret;
 pub mod service_credential;
 pub mod serving;

@@ -27,6 +27,7 @@ use platform::{
     access::AccessTable,
     channel,
     clock::Clock as _,
+    metrics::Metrics,
     secret::Secret,
     service_credential::{self, Role, ServiceKeys, ServicePeer},
     serving::{
@@ -840,8 +841,13 @@ async fn the_admin_listener_tells_life_and_readiness() {
     let readiness = Readiness::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let shutdown = CancellationToken::new();
-    let serving = tokio::spawn(serving::serve_admin(listener, readiness.clone(), shutdown.clone()));
+    let (metrics, shutdown) = (Metrics::default(), CancellationToken::new());
+    let serving = tokio::spawn(serving::serve_admin(
+        listener,
+        readiness.clone(),
+        metrics.clone(),
+        shutdown.clone(),
+    ));
 
     assert!(get(address, "/livez").await.starts_with("HTTP/1.1 200 "));
     assert!(
@@ -869,6 +875,17 @@ async fn the_admin_listener_tells_life_and_readiness() {
         get(address, "/livez").await.starts_with("HTTP/1.1 200 "),
         "alive all the same"
     );
+    metrics.token_verification("task-service").observe(0.002);
+    metrics.register_duration("silence_seconds", "How long", || Duration::from_millis(1500));
+    let answer = get(address, "/metrics").await;
+    for line in [
+        "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n",
+        "\ntoken_verification_seconds_count{service=\"task-service\"} 1\n",
+        "\nsilence_seconds 1.5\n",
+        "\n# EOF\n",
+    ] {
+        assert!(answer.contains(line), "{line}\n{answer}");
+    }
 
     shutdown.cancel();
     serving.await.unwrap();

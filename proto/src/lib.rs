@@ -61,5 +61,6 @@ opaque_debug!(
     auth::v1::LogoutRequest,
     auth::v1::RefreshRequest,
     auth::v1::RegisterRequest,
+    auth::v1::ResetPasswordRequest,
     auth::v1::Tokens
 );

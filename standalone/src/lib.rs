@@ -12,11 +12,12 @@ use std::{
     time::Duration,
 };
 
-use auth_service::KeysCommand;
+use auth_service::OperatorCommand;
 use http::Uri;
 use platform::{
     configuration::{Mistake, Settings},
     database::{DataError, ServiceDatabase},
+    metrics::Metrics,
     serving::{Readiness, serve_admin},
 };
 use tokio::{
@@ -145,12 +146,13 @@ impl Holdfast {
             .map_err(|error| StandaloneError::Listen(ADMIN_LISTEN, error))?;
         let settings = settings_of_the_parts(settings, addresses)?;
         // The gateway's checks ask both services, so they stand for the whole process.
-        let readiness = Readiness::default();
+        let (readiness, metrics) = (Readiness::default(), Metrics::default());
         let parts = Parts {
-            auth: auth_service::Config::from_settings(&settings, Readiness::default())?,
-            task: task_service::Config::from_settings(&settings, Readiness::default())?,
+            auth: auth_service::Config::from_settings(&settings, Readiness::default(), metrics.clone())?,
+            task: task_service::Config::from_settings(&settings, Readiness::default(), metrics.clone())?,
             gateway: gateway::Config::from_settings(&settings, readiness.clone())?,
             readiness: readiness.clone(),
+            metrics,
         };
         let ended = tokio::spawn(parts.serve(listeners, shutdown));
         Ok(Self {
@@ -211,8 +213,8 @@ pub fn databases(settings: &Settings) -> [ServiceDatabase; 2] {
     [task_service::database(settings), auth_service::database(settings)]
 }
 
-/// Turns the signing keys, which the master key of this process opens.
-pub async fn turn_keys(command: KeysCommand, settings: &Settings) -> Result<(), StandaloneError> {
+/// Does what an operator asks of auth-service, with the keys of this process.
+pub async fn operate(command: OperatorCommand, settings: &Settings) -> Result<(), StandaloneError> {
     let secrets = Secrets::load_or_make(settings)?;
     let settings = Settings {
         master_keys: Some(secrets.master_keys),
@@ -233,6 +235,7 @@ struct Parts {
     task: task_service::Config,
     gateway: gateway::Config,
     readiness: Readiness,
+    metrics: Metrics,
 }
 
 impl Parts {
@@ -257,7 +260,12 @@ impl Parts {
                     .inspect_err(|_| failed.cancel())
             }
         });
-        let admin = tokio::spawn(serve_admin(listeners.admin, self.readiness, auth_end.clone()));
+        let admin = tokio::spawn(serve_admin(
+            listeners.admin,
+            self.readiness,
+            self.metrics,
+            auth_end.clone(),
+        ));
 
         let gateway_ended = gateway::serve(listeners.gateway, self.gateway, shutdown).await;
         task_end.cancel();

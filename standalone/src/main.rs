@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use auth_service::KeysCommand;
+use auth_service::OperatorCommand;
 use clap::Subcommand;
 use platform::configuration::{Actions, DataCommand, Program, Settings, run};
 use standalone::{ADMIN_LISTEN, Addresses, Holdfast, Listeners, StandaloneError};
@@ -19,9 +19,8 @@ struct Standalone;
 enum Command {
     #[command(flatten)]
     Data(DataCommand),
-    /// Look at the signing keys, or turn them
-    #[command(subcommand)]
-    Keys(KeysCommand),
+    #[command(flatten)]
+    Operator(OperatorCommand),
 }
 
 impl Actions for Standalone {
@@ -50,7 +49,7 @@ impl Actions for Standalone {
     async fn command(command: Command, settings: Settings) -> Result<(), StandaloneError> {
         match command {
             Command::Data(command) => Ok(command.run(&standalone::databases(&settings)).await?),
-            Command::Keys(command) => standalone::turn_keys(command, &settings).await,
+            Command::Operator(command) => standalone::operate(command, &settings).await,
         }
     }
 }

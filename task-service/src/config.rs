@@ -8,6 +8,7 @@ use platform::{
     clock::{Clock, SystemClock},
     configuration::{DatabaseUrl, Mistake, Settings},
     entropy::{Entropy, SystemEntropy},
+    metrics::Metrics,
     service_credential::ServiceKeys,
     serving::Readiness,
     verification::{KeySource, RemoteKeys},
@@ -33,12 +34,14 @@ pub struct Config {
     pub entropy: Arc<dyn Entropy>,
     /// Gets the service's checks.
     pub readiness: Readiness,
+    /// Where it counts.
+    pub metrics: Metrics,
 }
 
 impl Config {
     /// The configuration that the settings ask for; the secret that is missing otherwise. Must be called within a
     /// Tokio runtime.
-    pub fn from_settings(settings: &Settings, readiness: Readiness) -> Result<Self, Mistake> {
+    pub fn from_settings(settings: &Settings, readiness: Readiness, metrics: Metrics) -> Result<Self, Mistake> {
         let (auth, clock) = (channel::connect(&settings.auth_addr), Arc::new(SystemClock));
         let service_keys = settings.require_service_keys()?;
         Ok(Self {
@@ -51,6 +54,7 @@ impl Config {
             clock,
             entropy: Arc::new(SystemEntropy),
             readiness,
+            metrics,
         })
     }
 }

@@ -104,6 +104,14 @@ pub async fn serve(listener: TcpListener, config: Config, shutdown: Cancellation
             Box::pin(async { current })
         })
     });
+    config.metrics.register_duration(
+        "revocation_stream_lag_seconds",
+        "For how long sessions may have been ended without this process knowing it; under 6 at rest",
+        {
+            let follower = follower.clone();
+            move || follower.lag()
+        },
+    );
     tokio::spawn({
         let (follower, shutdown) = (follower.clone(), shutdown.clone());
         async move { shutdown.run_until_cancelled(follower.follow()).await }
@@ -117,7 +125,9 @@ pub async fn serve(listener: TcpListener, config: Config, shutdown: Cancellation
     let access = AccessTable::for_services(SERVICES);
     let authentication = AuthenticationLayer::new(Authentication {
         access: access.clone(),
-        verifier: Verifier::new(config.issuer, keys, config.clock.clone()).refusing(revocations),
+        verifier: Verifier::new(config.issuer, keys, config.clock.clone())
+            .refusing(revocations)
+            .measured(config.metrics.token_verification("task-service")),
         service_keys: config.service_keys,
         clock: config.clock.clone(),
     });

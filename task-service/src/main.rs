@@ -33,7 +33,7 @@ impl Service for TaskService {
     }
 
     async fn serve(running: Running) -> Result<(), StartError> {
-        let config = Config::from_settings(&running.settings, running.readiness)?;
+        let config = Config::from_settings(&running.settings, running.readiness, running.metrics)?;
         serve(running.listener, config, running.shutdown).await
     }
 

@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use aws_lc_rs::{
+    hmac,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _},
+};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use platform::{
@@ -25,6 +28,7 @@ use uuid::Uuid;
 
 use self::life::{Demand, Step, due};
 use crate::{
+    audit::AuditKeys,
     refresh_tokens::RefreshKeys,
     sealing::{OpenError, Sealed, open, seal},
     store::KeyStore,
@@ -124,6 +128,8 @@ pub struct AccessTokenFor {
     pub session: Uuid,
     /// When the person gave their password.
     pub sign_in_time: Timestamp,
+    /// When the session ends unused, or in any case.
+    pub session_expire_time: Timestamp,
 }
 
 /// By then every replica signs with the key that is ACTIVE.
@@ -206,7 +212,21 @@ impl Keys {
         &self.refresh
     }
 
-    /// An access token (RFC 9068) and how long it is good for.
+    /// The keys of the audit log.
+    pub fn audit_keys(&self) -> AuditKeys {
+        #[expect(
+            clippy::expect_used,
+            reason = "there is at least one refresh key, or the keys were not opened"
+        )]
+        AuditKeys::new(self.refresh.derive("audit")).expect("there is a refresh key")
+    }
+
+    /// The key by which failed tries are named.
+    pub fn throttle_key(&self) -> hmac::Key {
+        self.refresh.derive("throttle").swap_remove(0).1
+    }
+
+    /// An access token (RFC 9068) and how long it is good for: never longer than its session.
     pub fn sign_access_token(
         &self,
         whom: AccessTokenFor,
@@ -218,12 +238,13 @@ impl Keys {
             entropy,
             ..
         } = &self.config;
+        let lifetime = whom.session_expire_time.since(now).min(*access_lifetime);
         let claims = AccessClaims {
             iss: issuer.clone(),
             sub: whom.account.to_string(),
             aud: vec![AUDIENCE.to_owned()],
             client_id: CLIENT_ID.to_owned(),
-            exp: now.plus(*access_lifetime).as_seconds(),
+            exp: now.plus(lifetime).as_seconds(),
             iat: now.as_seconds(),
             nbf: None,
             jti: BASE64_URL_SAFE_NO_PAD.encode(random_bytes::<16>(&**entropy)),
@@ -234,7 +255,7 @@ impl Keys {
         let signing = self.signing();
         Ok((
             jsonwebtoken::encode(&signing.header, &claims, &signing.private)?,
-            *access_lifetime,
+            lifetime,
         ))
     }
 

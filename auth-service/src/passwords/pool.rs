@@ -12,6 +12,7 @@ use std::{
 };
 
 use platform::entropy::Entropy;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::Instant,
@@ -36,6 +37,7 @@ pub struct Passwords {
     places: Arc<Semaphore>,
     jobs: mpsc::Sender<Job>,
     hashes: Arc<AtomicU64>,
+    queued: Gauge,
 }
 
 /// A place in the queue. Taken before any other work is done for a sign-in, so that a full queue costs
@@ -44,6 +46,13 @@ pub struct Place {
     decoy: String,
     jobs: mpsc::Sender<Job>,
     _permit: OwnedSemaphorePermit,
+    queued: Gauge,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.queued.dec();
+    }
 }
 
 struct Job {
@@ -69,8 +78,13 @@ impl Passwords {
     /// The most bytes of a password.
     pub const MAX_BYTES: usize = choice::MAX_BYTES;
 
-    /// Starts the threads. They end when this and every [`Place`] are dropped.
-    pub fn start(minimum_length: usize, parameters: HashingParameters, entropy: &Arc<dyn Entropy>) -> io::Result<Self> {
+    /// Starts the threads. They end when this and every [`Place`] are dropped. The gauge shows how many places are taken.
+    pub fn start(
+        minimum_length: usize,
+        parameters: HashingParameters,
+        entropy: &Arc<dyn Entropy>,
+        queued: Gauge,
+    ) -> io::Result<Self> {
         let decoy = decoy(parameters, &**entropy).map_err(io::Error::other)?;
         let threads = available_parallelism().map_or(1, std::num::NonZero::get);
         let (jobs, queue) = mpsc::channel();
@@ -94,6 +108,7 @@ impl Passwords {
             places,
             jobs,
             hashes,
+            queued,
         })
     }
 
@@ -104,10 +119,12 @@ impl Passwords {
             .clone()
             .try_acquire_owned()
             .map_err(|_| AuthError::Overloaded)?;
+        self.queued.inc();
         Ok(Place {
             decoy: self.decoy.clone(),
             jobs: self.jobs.clone(),
             _permit: permit,
+            queued: self.queued.clone(),
         })
     }
 
@@ -135,9 +152,10 @@ impl Place {
         chosen.map_err(|refusal| AuthError::PasswordRefused(field, refusal))
     }
 
-    /// Whether a password is the one of a stored hash. Without a stored hash the same work is done against
+    /// Whether a password is the one of a stored hash. Without a stored hash, or with that of no password, the same work is done against
     /// the decoy, and the password is wrong.
     pub async fn verify(self, password: Zeroizing<String>, stored: Option<String>) -> Result<Verdict, AuthError> {
+        let stored = stored.filter(|stored| !stored.is_empty());
         let stored = stored.unwrap_or_else(|| self.decoy.clone());
         self.submit(password, |answer| Work::Verify { stored, answer }).await
     }

@@ -2,14 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::stream::BoxStream;
+use futures_util::stream::{BoxStream, StreamExt as _};
 use platform::verification::Caller;
 use proto::auth::v1::{
     ChangePasswordRequest, ChangePasswordResponse, DeleteAccountRequest, DeleteAccountResponse, ExportAccountRequest,
     GetJwksRequest, GetJwksResponse, GetSessionRequest, GetSessionResponse, ListSessionsRequest, ListSessionsResponse,
     LoginRequest, LoginResponse, LogoutRequest, LogoutResponse, RefreshRequest, RefreshResponse, RegisterRequest,
-    RegisterResponse, RevokeOtherSessionsRequest, RevokeOtherSessionsResponse, RevokeSessionRequest,
-    RevokeSessionResponse, Session as WireSession, Tokens, User, auth_service_server::AuthService,
+    RegisterResponse, ResetPasswordRequest, ResetPasswordResponse, RevokeOtherSessionsRequest,
+    RevokeOtherSessionsResponse, RevokeSessionRequest, RevokeSessionResponse, Session as WireSession, Tokens, User,
+    auth_service_server::AuthService,
 };
 use proto::google::api::HttpBody;
 use tonic::{Request, Response, Status, async_trait};
@@ -17,7 +18,9 @@ use tonic::{Request, Response, Status, async_trait};
 use super::client::client_of;
 use crate::{
     accounts::{Account, Accounts, RegistrationForm},
+    export::Exports,
     keys::Keys,
+    resets::Resets,
     sessions::{Session, SessionTokens, Sessions},
 };
 
@@ -25,6 +28,8 @@ use crate::{
 pub struct AuthRpc {
     pub(crate) accounts: Accounts,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) resets: Resets,
+    pub(crate) exports: Exports,
     pub(crate) keys: Arc<Keys>,
 }
 
@@ -67,14 +72,16 @@ impl AuthService for AuthRpc {
     }
 
     async fn refresh(&self, request: Request<RefreshRequest>) -> Result<Response<RefreshResponse>, Status> {
-        let tokens = self.sessions.refresh(&request.get_ref().refresh_token).await?;
+        let client = client_of(&request);
+        let tokens = self.sessions.refresh(&request.get_ref().refresh_token, &client).await?;
         Ok(Response::new(RefreshResponse {
             tokens: Some(wire_tokens(tokens)),
         }))
     }
 
     async fn logout(&self, request: Request<LogoutRequest>) -> Result<Response<LogoutResponse>, Status> {
-        self.sessions.logout(&request.get_ref().refresh_token).await?;
+        let client = client_of(&request);
+        self.sessions.logout(&request.get_ref().refresh_token, &client).await?;
         Ok(Response::new(LogoutResponse {}))
     }
 
@@ -106,8 +113,8 @@ impl AuthService for AuthRpc {
         &self,
         request: Request<RevokeSessionRequest>,
     ) -> Result<Response<RevokeSessionResponse>, Status> {
-        let session = &request.get_ref().session_id;
-        self.sessions.revoke(Caller::of(&request)?, session).await?;
+        let (session, client) = (&request.get_ref().session_id, client_of(&request));
+        self.sessions.revoke(Caller::of(&request)?, session, &client).await?;
         Ok(Response::new(RevokeSessionResponse {}))
     }
 
@@ -115,7 +122,8 @@ impl AuthService for AuthRpc {
         &self,
         request: Request<RevokeOtherSessionsRequest>,
     ) -> Result<Response<RevokeOtherSessionsResponse>, Status> {
-        self.sessions.revoke_others(Caller::of(&request)?).await?;
+        let client = client_of(&request);
+        self.sessions.revoke_others(Caller::of(&request)?, &client).await?;
         Ok(Response::new(RevokeOtherSessionsResponse {}))
     }
 
@@ -123,22 +131,33 @@ impl AuthService for AuthRpc {
         &self,
         request: Request<ChangePasswordRequest>,
     ) -> Result<Response<ChangePasswordResponse>, Status> {
+        let client = client_of(&request);
         let ChangePasswordRequest {
             current_password,
             new_password,
         } = request.get_ref();
         self.accounts
-            .change_password(Caller::of(&request)?, current_password, new_password)
+            .change_password(Caller::of(&request)?, current_password, new_password, &client)
             .await?;
         Ok(Response::new(ChangePasswordResponse {}))
+    }
+
+    async fn reset_password(
+        &self,
+        request: Request<ResetPasswordRequest>,
+    ) -> Result<Response<ResetPasswordResponse>, Status> {
+        let client = client_of(&request);
+        let ResetPasswordRequest { token, new_password } = request.get_ref();
+        self.resets.reset(token, new_password, &client).await?;
+        Ok(Response::new(ResetPasswordResponse {}))
     }
 
     async fn delete_account(
         &self,
         request: Request<DeleteAccountRequest>,
     ) -> Result<Response<DeleteAccountResponse>, Status> {
-        let password = &request.get_ref().password;
-        self.accounts.delete(Caller::of(&request)?, password).await?;
+        let (password, client) = (&request.get_ref().password, client_of(&request));
+        self.accounts.delete(Caller::of(&request)?, password, &client).await?;
         Ok(Response::new(DeleteAccountResponse {}))
     }
 
@@ -146,9 +165,17 @@ impl AuthService for AuthRpc {
 
     async fn export_account(
         &self,
-        _: Request<ExportAccountRequest>,
+        request: Request<ExportAccountRequest>,
     ) -> Result<Response<Self::ExportAccountStream>, Status> {
-        Err(Status::unimplemented(""))
+        let parts = self.exports.of(Caller::of(&request)?, &client_of(&request)).await?;
+        let bodies = parts.map(|part| {
+            Ok(HttpBody {
+                content_type: "application/json".to_owned(),
+                data: part?.into_bytes(),
+                extensions: Vec::new(),
+            })
+        });
+        Ok(Response::new(bodies.boxed()))
     }
 
     async fn get_jwks(&self, _: Request<GetJwksRequest>) -> Result<Response<GetJwksResponse>, Status> {

@@ -2,7 +2,7 @@
 
 use platform::{
     service_credential::{CLIENT_ADDRESS_METADATA, CLIENT_USER_AGENT_METADATA, Role, ServicePeer},
-    serving::PeerAddress,
+    serving::{PeerAddress, RequestId},
 };
 use tonic::{Request, metadata::MetadataMap};
 
@@ -15,6 +15,8 @@ const MAX_USER_AGENT_BYTES: usize = 512;
 pub(super) fn client_of<T>(request: &Request<T>) -> Client {
     let metadata = request.metadata();
     let peer = request.extensions().get::<ServicePeer>();
+    let request_id = request.extensions().get::<RequestId>();
+    let request_id = request_id.map(|id| id.0.to_string()).unwrap_or_default();
     if peer.is_some_and(|peer| peer.role() == Role::Gateway) {
         return Client {
             user_agent: printable(metadata, CLIENT_USER_AGENT_METADATA),
@@ -22,6 +24,7 @@ pub(super) fn client_of<T>(request: &Request<T>) -> Client {
                 .parse()
                 .map(|address: std::net::IpAddr| address.to_string())
                 .unwrap_or_default(),
+            request_id,
         };
     }
     let address = request.extensions().get::<PeerAddress>();
@@ -30,6 +33,7 @@ pub(super) fn client_of<T>(request: &Request<T>) -> Client {
         ip_address: address
             .map(|PeerAddress(address)| address.ip().to_canonical().to_string())
             .unwrap_or_default(),
+        request_id,
     }
 }
 

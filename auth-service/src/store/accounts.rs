@@ -8,12 +8,15 @@ use tonic::async_trait;
 use uuid::Uuid;
 
 use super::{
-    AccountStore, Credentials, Registration, SqlStore,
+    AccountStore, Credentials, Registration, SignIn, SqlStore,
+    audit::append,
     events::publish,
     sessions::{end_others, insert_session, session_of},
+    throttle::settle_sign_in,
 };
 use crate::{
     accounts::{Account, Email, NewAccount},
+    audit::NewAuditRecord,
     events::{Event, NewEvent},
     sessions::{EndReason, NewSession, Session},
 };
@@ -50,6 +53,10 @@ const ANONYMISE: &str = "
 
 const ANONYMISE_SESSIONS: &str = "UPDATE sessions SET user_agent = '', ip_address = '' WHERE account_id = $1";
 
+const FORGET_CLIENTS: &str = "DELETE FROM known_clients WHERE account_id = $1";
+
+const FORGET_RESET: &str = "DELETE FROM password_resets WHERE account_id = $1";
+
 const SESSION: &str = "
     SELECT account_id, email, display_name, accounts.create_time AS account_create_time,
            session_id, sessions.create_time, last_used_time, idle_expire_time, user_agent, ip_address, end_time
@@ -58,10 +65,15 @@ const SESSION: &str = "
 
 #[async_trait]
 impl<E: Engine> AccountStore for SqlStore<E> {
-    async fn register(&self, account: NewAccount, session: NewSession) -> Result<Registration, StoreError> {
+    async fn register(
+        &self,
+        account: NewAccount,
+        session: NewSession,
+        sign_in: SignIn,
+    ) -> Result<Registration, StoreError> {
         self.database
             .write(move |connection| {
-                let (account, session) = (account.clone(), session.clone());
+                let (account, session, sign_in) = (account.clone(), session.clone(), sign_in.clone());
                 Box::pin(async move {
                     let created = statement::<E>(INSERT_ACCOUNT)
                         .bind(account.account.id)
@@ -76,6 +88,9 @@ impl<E: Engine> AccountStore for SqlStore<E> {
                         return Ok(Registration::EmailTaken);
                     }
                     insert_session::<E>(connection, &session).await?;
+                    let now = session.create_time;
+                    settle_sign_in::<E>(connection, &sign_in.settlement, session.account, now).await?;
+                    append::<E>(connection, vec![sign_in.record]).await?;
                     Ok(Registration::Done)
                 })
             })
@@ -129,12 +144,12 @@ impl<E: Engine> AccountStore for SqlStore<E> {
         version: i64,
         hash: &str,
         kept: Uuid,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
+        record: NewAuditRecord,
+    ) -> Result<Option<usize>, StoreError> {
         let hash = hash.to_owned();
         self.database
             .write(move |connection| {
-                let hash = hash.clone();
+                let (hash, record, now) = (hash.clone(), record.clone(), record.time);
                 Box::pin(async move {
                     let change = statement::<E>(CHANGE_PASSWORD)
                         .bind(account)
@@ -142,19 +157,21 @@ impl<E: Engine> AccountStore for SqlStore<E> {
                         .bind(hash)
                         .bind(now);
                     if change.execute(connection).await? == 0 {
-                        return Ok(false);
+                        return Ok(None);
                     }
                     let ended = end_others::<E>(connection, account, kept, EndReason::PasswordChanged, now).await?;
+                    let count = ended.len();
+                    append::<E>(connection, vec![record]).await?;
                     publish::<E>(connection, ended, now).await?;
-                    Ok(true)
+                    Ok(Some(count))
                 })
             })
             .await
     }
 
-    async fn delete_account(&self, account: Uuid, now: Timestamp) -> Result<bool, StoreError> {
+    async fn delete_account(&self, account: Uuid, record: NewAuditRecord) -> Result<Option<usize>, StoreError> {
         self.database
-            .write(move |connection| Box::pin(delete::<E>(connection, account, now)))
+            .write(move |connection| Box::pin(delete::<E>(connection, account, record.clone())))
             .await
     }
 
@@ -177,24 +194,26 @@ impl<E: Engine> AccountStore for SqlStore<E> {
 async fn delete<E: Engine>(
     connection: &mut Connection<'_, E>,
     account: Uuid,
-    now: Timestamp,
-) -> Result<bool, sqlx::Error> {
+    record: NewAuditRecord,
+) -> Result<Option<usize>, sqlx::Error> {
+    let now = record.time;
     let anonymise = statement::<E>(ANONYMISE)
         .bind(account)
         .bind(format!("deleted {account}"))
         .bind(now);
     if anonymise.execute(connection).await? == 0 {
-        return Ok(false);
+        return Ok(None);
     }
     // No session has the nil id: none is kept.
     let mut events = end_others::<E>(connection, account, Uuid::nil(), EndReason::AccountDeleted, now).await?;
-    statement::<E>(ANONYMISE_SESSIONS)
-        .bind(account)
-        .execute(connection)
-        .await?;
+    let count = events.len();
+    for forget in [ANONYMISE_SESSIONS, FORGET_CLIENTS, FORGET_RESET] {
+        statement::<E>(forget).bind(account).execute(connection).await?;
+    }
+    append::<E>(connection, vec![record]).await?;
     events.push(NewEvent::of_all_tokens(Event::AccountDeleted { account }, now));
     publish::<E>(connection, events, now).await?;
-    Ok(true)
+    Ok(Some(count))
 }
 
 fn credentials_of<E: Engine>(row: &Record<E>) -> Result<Credentials, sqlx::Error> {
@@ -206,7 +225,7 @@ fn credentials_of<E: Engine>(row: &Record<E>) -> Result<Credentials, sqlx::Error
     })
 }
 
-fn account_of<E: Engine>(row: &Record<E>) -> Result<Account, sqlx::Error> {
+pub(super) fn account_of<E: Engine>(row: &Record<E>) -> Result<Account, sqlx::Error> {
     Ok(Account {
         id: row.get("account_id")?,
         email: Email::stored(row.get("email")?),

@@ -7,8 +7,9 @@ use platform::{
 use tonic::async_trait;
 use uuid::Uuid;
 
-use super::{Opening, SessionStore, SqlStore, events::publish};
+use super::{Opening, SessionStore, SignIn, SqlStore, audit::append, events::publish, throttle::settle_sign_in};
 use crate::{
+    audit::{Act, NewAuditRecord},
     events::NewEvent,
     refresh_tokens::Presented,
     sessions::{EndReason, GRACE, Lifetimes, MAX_SESSIONS, NewSession, RefreshOutcome, Refreshed, Session},
@@ -55,12 +56,12 @@ const LIST: &str = "
 const END: &str = "
     UPDATE sessions SET end_time = $2, end_reason = $3
     WHERE session_id = $1 AND end_time IS NULL
-    RETURNING session_id, token_expire_time";
+    RETURNING account_id, session_id, token_expire_time";
 
 const END_OF_ACCOUNT: &str = "
     UPDATE sessions SET end_time = $3, end_reason = $4
     WHERE account_id = $1 AND session_id = $2 AND end_time IS NULL AND idle_expire_time > $3
-    RETURNING session_id, token_expire_time";
+    RETURNING account_id, session_id, token_expire_time";
 
 const END_OTHERS: &str = "
     UPDATE sessions SET end_time = $3, end_reason = $4
@@ -73,11 +74,16 @@ const FORGET: &str = "
 
 #[async_trait]
 impl<E: Engine> SessionStore for SqlStore<E> {
-    async fn open_session(&self, session: NewSession, password_version: i64) -> Result<Opening, StoreError> {
+    async fn open_session(
+        &self,
+        session: NewSession,
+        password_version: i64,
+        sign_in: SignIn,
+    ) -> Result<Opening, StoreError> {
         self.database
             .write(move |connection| {
-                let session = session.clone();
-                Box::pin(async move { open::<E>(connection, &session, password_version).await })
+                let (session, sign_in) = (session.clone(), sign_in.clone());
+                Box::pin(async move { open::<E>(connection, &session, password_version, sign_in).await })
             })
             .await
     }
@@ -86,10 +92,10 @@ impl<E: Engine> SessionStore for SqlStore<E> {
         &self,
         presented: Presented,
         lifetimes: Lifetimes,
-        now: Timestamp,
+        reuse: NewAuditRecord,
     ) -> Result<RefreshOutcome, StoreError> {
         self.database
-            .write(move |connection| Box::pin(async move { refresh::<E>(connection, presented, lifetimes, now).await }))
+            .write(move |connection| Box::pin(refresh::<E>(connection, presented, lifetimes, reuse.clone())))
             .await
     }
 
@@ -102,12 +108,14 @@ impl<E: Engine> SessionStore for SqlStore<E> {
             .await
     }
 
-    async fn end_session(&self, session: Uuid, reason: EndReason, now: Timestamp) -> Result<(), StoreError> {
+    async fn end_session(&self, session: Uuid, reason: EndReason, record: NewAuditRecord) -> Result<bool, StoreError> {
         self.database
             .write(move |connection| {
+                let (record, now) = (record.clone(), record.time);
+                let end = statement::<E>(END).bind(session).bind(now).bind(reason.as_str());
                 Box::pin(async move {
-                    let ended = end::<E>(connection, session, reason, now).await?;
-                    publish::<E>(connection, ended, now).await
+                    let found = end.all(connection).await?;
+                    ended::<E>(connection, found, record).await
                 })
             })
             .await
@@ -118,20 +126,19 @@ impl<E: Engine> SessionStore for SqlStore<E> {
         account: Uuid,
         session: Uuid,
         reason: EndReason,
-        now: Timestamp,
+        record: NewAuditRecord,
     ) -> Result<bool, StoreError> {
         self.database
             .write(move |connection| {
+                let (record, now) = (record.clone(), record.time);
+                let end = statement::<E>(END_OF_ACCOUNT)
+                    .bind(account)
+                    .bind(session)
+                    .bind(now)
+                    .bind(reason.as_str());
                 Box::pin(async move {
-                    let end = statement::<E>(END_OF_ACCOUNT)
-                        .bind(account)
-                        .bind(session)
-                        .bind(now)
-                        .bind(reason.as_str());
-                    let ended = events_of(&end.all(connection).await?)?;
-                    let found = !ended.is_empty();
-                    publish::<E>(connection, ended, now).await?;
-                    Ok(found)
+                    let found = end.all(connection).await?;
+                    ended::<E>(connection, found, record).await
                 })
             })
             .await
@@ -142,13 +149,17 @@ impl<E: Engine> SessionStore for SqlStore<E> {
         account: Uuid,
         kept: Uuid,
         reason: EndReason,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+        record: NewAuditRecord,
+    ) -> Result<usize, StoreError> {
         self.database
             .write(move |connection| {
+                let (record, now) = (record.clone(), record.time);
                 Box::pin(async move {
                     let ended = end_others::<E>(connection, account, kept, reason, now).await?;
-                    publish::<E>(connection, ended, now).await
+                    let count = ended.len();
+                    append::<E>(connection, vec![record]).await?;
+                    publish::<E>(connection, ended, now).await?;
+                    Ok(count)
                 })
             })
             .await
@@ -170,6 +181,7 @@ async fn open<E: Engine>(
     connection: &mut Connection<'_, E>,
     session: &NewSession,
     password_version: i64,
+    sign_in: SignIn,
 ) -> Result<Opening, sqlx::Error> {
     let lock = statement::<E>(LOCK_ACCOUNT)
         .bind(session.account)
@@ -181,22 +193,28 @@ async fn open<E: Engine>(
         .bind(session.account)
         .bind(session.create_time)
         .bind(MAX_SESSIONS - 1);
-    let mut ended = Vec::new();
+    let now = session.create_time;
+    let (mut ended, mut records) = (Vec::new(), vec![sign_in.record.clone()]);
     for row in surplus.all(connection).await? {
         let surplus: Uuid = row.get("session_id")?;
-        ended.extend(end::<E>(connection, surplus, EndReason::Evicted, session.create_time).await?);
+        ended.extend(end::<E>(connection, surplus, EndReason::Evicted, now).await?);
+        records.push(sign_in.record.but(Act::SessionEvicted).about(session.account, surplus));
     }
     insert_session::<E>(connection, session).await?;
-    publish::<E>(connection, ended, session.create_time).await?;
-    Ok(Opening::Opened)
+    settle_sign_in::<E>(connection, &sign_in.settlement, session.account, now).await?;
+    let evicted = ended.len();
+    append::<E>(connection, records).await?;
+    publish::<E>(connection, ended, now).await?;
+    Ok(Opening::Opened { evicted })
 }
 
 async fn refresh<E: Engine>(
     connection: &mut Connection<'_, E>,
     presented: Presented,
     lifetimes: Lifetimes,
-    now: Timestamp,
+    reuse: NewAuditRecord,
 ) -> Result<RefreshOutcome, sqlx::Error> {
+    let now = reuse.time;
     let generation = i64::from(presented.generation);
     let moved = statement::<E>(MOVE)
         .bind(presented.session)
@@ -228,11 +246,28 @@ async fn refresh<E: Engine>(
     if row.get::<Option<i64>>("accepted")? == Some(generation) {
         return Ok(RefreshOutcome::Repeated(refreshed_of(&row, presented.session)?));
     }
+    let account: Uuid = row.get("account_id")?;
     let ended = end::<E>(connection, presented.session, EndReason::RefreshReused, now).await?;
+    append::<E>(connection, vec![reuse.about(account, presented.session)]).await?;
     publish::<E>(connection, ended, now).await?;
-    Ok(RefreshOutcome::Reused {
-        account: row.get("account_id")?,
-    })
+    Ok(RefreshOutcome::Reused { account })
+}
+
+/// Records and tells the end of what was found; whether anything was. The record is about the account whose session
+/// it was.
+async fn ended<E: Engine>(
+    connection: &mut Connection<'_, E>,
+    found: Vec<Record<E>>,
+    record: NewAuditRecord,
+) -> Result<bool, sqlx::Error> {
+    let Some(first) = found.first() else {
+        return Ok(false);
+    };
+    let (account, session): (Uuid, Uuid) = (first.get("account_id")?, first.get("session_id")?);
+    let now = record.time;
+    append::<E>(connection, vec![record.about(account, session)]).await?;
+    publish::<E>(connection, events_of(&found)?, now).await?;
+    Ok(true)
 }
 
 /// The event to publish, if the session had not ended.

@@ -8,7 +8,7 @@ use auth_service::{
 };
 use uuid::Uuid;
 
-use crate::{START, World, account, on_every_engine, session};
+use crate::{START, World, account, on_every_engine, session, sign_in};
 
 on_every_engine!(
     an_address_that_compares_equal_is_taken,
@@ -32,7 +32,11 @@ async fn an_address_that_compares_equal_is_taken(world: World) {
         password_hash: "other".to_owned(),
     };
     assert_eq!(
-        world.accounts.register(new, taken.clone()).await.unwrap(),
+        world
+            .accounts
+            .register(new, taken.clone(), sign_in(START))
+            .await
+            .unwrap(),
         Registration::EmailTaken
     );
     assert!(
@@ -52,7 +56,7 @@ async fn of_many_registrations_at_once_one_succeeds(world: World) {
                 account,
                 password_hash: "hash".to_owned(),
             };
-            world.accounts.register(new, session).await.unwrap()
+            world.accounts.register(new, session, sign_in(START)).await.unwrap()
         })
     });
     let mut done = 0;

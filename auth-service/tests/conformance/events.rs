@@ -9,7 +9,7 @@ use auth_service::{
 };
 use uuid::Uuid;
 
-use crate::{LIFETIMES, START, World, on_every_engine};
+use crate::{LIFETIMES, START, World, on_every_engine, record, sign_in};
 
 on_every_engine!(
     a_follower_misses_nothing_while_sessions_end,
@@ -40,7 +40,7 @@ async fn a_follower_misses_nothing_while_sessions_end(world: World) {
             tokio::spawn(async move {
                 world
                     .sessions
-                    .end_session(session, EndReason::Logout, START)
+                    .end_session(session, EndReason::Logout, record(START))
                     .await
                     .unwrap();
             })
@@ -74,7 +74,7 @@ async fn a_page_goes_on_where_the_last_one_ended(world: World) {
     for session in [session.id, session.id, other.id] {
         world
             .sessions
-            .end_session(session, EndReason::Logout, START)
+            .end_session(session, EndReason::Logout, record(START))
             .await
             .unwrap();
     }
@@ -93,10 +93,14 @@ async fn an_event_is_kept_while_a_token_may_be_good(world: World) {
         session: session.id,
         generation: 0,
     };
-    world.sessions.refresh(presented, LIFETIMES, refreshed).await.unwrap();
     world
         .sessions
-        .end_session(session.id, EndReason::Logout, refreshed)
+        .refresh(presented, LIFETIMES, record(refreshed))
+        .await
+        .unwrap();
+    world
+        .sessions
+        .end_session(session.id, EndReason::Logout, record(refreshed))
         .await
         .unwrap();
     // The token of the refresh is good for five minutes, and may have been given out again for 30 seconds; clocks may be
@@ -112,8 +116,18 @@ async fn an_event_is_kept_while_a_token_may_be_good(world: World) {
 
 async fn a_deletion_is_kept_until_it_is_acknowledged(world: World) {
     let (ada, _) = world.person("ada@example.com").await;
-    assert!(world.accounts.delete_account(ada.id, START).await.unwrap());
-    assert!(!world.accounts.delete_account(ada.id, START).await.unwrap());
+    assert!(
+        world
+            .accounts
+            .delete_account(ada.id, record(START))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert_eq!(
+        world.accounts.delete_account(ada.id, record(START)).await.unwrap(),
+        None
+    );
     let late = START.plus(Duration::from_hours(10_000));
     assert_eq!(
         world.events.forget_events(late, 10).await.unwrap(),
@@ -133,15 +147,19 @@ async fn a_deletion_is_kept_until_it_is_acknowledged(world: World) {
 async fn a_password_change_ends_and_tells_all_other_sessions(world: World) {
     let (ada, kept) = world.person("ada@example.com").await;
     let other = crate::session(ada.id);
-    world.sessions.open_session(other.clone(), 1).await.unwrap();
+    world
+        .sessions
+        .open_session(other.clone(), 1, sign_in(START))
+        .await
+        .unwrap();
     let now = START.plus(Duration::from_secs(1));
     let change = |chosen_before| {
         world
             .accounts
-            .change_password(ada.id, chosen_before, "new hash", kept.id, now)
+            .change_password(ada.id, chosen_before, "new hash", kept.id, record(now))
     };
-    assert!(change(1).await.unwrap());
-    assert!(!change(1).await.unwrap(), "the password is another one by now");
+    assert_eq!(change(1).await.unwrap(), Some(1));
+    assert_eq!(change(1).await.unwrap(), None, "the password is another one by now");
     assert_eq!(crate::ended_sessions(&world).await, [other.id]);
     let credentials = world.accounts.credentials_of(ada.id, kept.id).await.unwrap().unwrap();
     assert_eq!(
@@ -153,7 +171,14 @@ async fn a_password_change_ends_and_tells_all_other_sessions(world: World) {
 
 async fn a_deleted_account_names_nobody_and_frees_its_address(world: World) {
     let (ada, session) = world.person("ada@example.com").await;
-    assert!(world.accounts.delete_account(ada.id, START).await.unwrap());
+    assert!(
+        world
+            .accounts
+            .delete_account(ada.id, record(START))
+            .await
+            .unwrap()
+            .is_some()
+    );
     assert!(world.accounts.credentials(&ada.email).await.unwrap().is_none());
     assert!(
         world
@@ -172,23 +197,42 @@ async fn a_deleted_account_names_nobody_and_frees_its_address(world: World) {
     let (again, _) = world.person("ada@example.com").await;
     assert_ne!(again.id, ada.id);
     // Another one can leave too: what is left of them is told apart.
-    assert!(world.accounts.delete_account(again.id, START).await.unwrap());
+    assert!(
+        world
+            .accounts
+            .delete_account(again.id, record(START))
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
 
 async fn a_sign_in_never_outlives_a_change_of_its_account(world: World) {
     let (ada, first) = world.person("ada@example.com").await;
-    let open = |version| world.sessions.open_session(crate::session(ada.id), version);
-    assert_eq!(open(1).await.unwrap(), Opening::Opened);
+    let open = |version| {
+        world
+            .sessions
+            .open_session(crate::session(ada.id), version, sign_in(START))
+    };
+    assert_eq!(open(1).await.unwrap(), Opening::Opened { evicted: 0 });
     assert!(
         world
             .accounts
-            .change_password(ada.id, 1, "new", first.id, START)
+            .change_password(ada.id, 1, "new", first.id, record(START))
             .await
             .unwrap()
+            .is_some()
     );
     // The password was verified before it was changed.
     assert_eq!(open(1).await.unwrap(), Opening::AccountChanged);
-    assert_eq!(open(2).await.unwrap(), Opening::Opened);
-    assert!(world.accounts.delete_account(ada.id, START).await.unwrap());
+    assert_eq!(open(2).await.unwrap(), Opening::Opened { evicted: 0 });
+    assert!(
+        world
+            .accounts
+            .delete_account(ada.id, record(START))
+            .await
+            .unwrap()
+            .is_some()
+    );
     assert_eq!(open(2).await.unwrap(), Opening::AccountChanged);
 }

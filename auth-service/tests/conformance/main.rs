@@ -3,18 +3,29 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
 
 mod accounts;
+mod administration;
+mod audit;
 mod events;
+mod export;
 mod keys;
+mod resets;
 mod sessions;
+mod throttle;
 
 use std::{sync::Arc, time::Duration};
 
 use auth_service::{
     accounts::{Account, Email, NewAccount},
+    audit::{Act, AuditKeys, NewAuditRecord},
     events::Event,
     sessions::{Client, Lifetimes, NewSession},
-    store::{AccountStore, EventStore, KeyStore, Registration, SCHEMA, SessionStore, SqlStore},
+    store::{
+        AccountStore, AdministrationStore, AuditStore, EventStore, ExportStore, KeyStore, Registration, ResetStore,
+        SCHEMA, SessionStore, SignIn, SqlStore, ThrottleStore,
+    },
+    throttle::Settlement,
 };
+use aws_lc_rs::hmac;
 use platform::{
     clock::Timestamp,
     configuration::DatabaseUrl,
@@ -65,6 +76,11 @@ struct World {
     sessions: Arc<dyn SessionStore>,
     keys: Arc<dyn KeyStore>,
     events: Arc<dyn EventStore>,
+    administration: Arc<dyn AdministrationStore>,
+    audit: Arc<dyn AuditStore>,
+    exports: Arc<dyn ExportStore>,
+    resets: Arc<dyn ResetStore>,
+    throttle: Arc<dyn ThrottleStore>,
     url: DatabaseUrl,
     workspace: Workspace,
 }
@@ -98,7 +114,12 @@ impl World {
             accounts: store.clone(),
             sessions: store.clone(),
             keys: store.clone(),
-            events: store,
+            events: store.clone(),
+            administration: store.clone(),
+            audit: store.clone(),
+            exports: store.clone(),
+            resets: store.clone(),
+            throttle: store,
             url,
             workspace,
         }
@@ -119,7 +140,10 @@ impl World {
             password_hash: "hash".to_owned(),
         };
         assert_eq!(
-            self.accounts.register(new, session.clone()).await.unwrap(),
+            self.accounts
+                .register(new, session.clone(), sign_in(START))
+                .await
+                .unwrap(),
             Registration::Done
         );
         (account, session)
@@ -149,13 +173,34 @@ fn session(account: Uuid) -> NewSession {
     NewSession {
         id: uuid_v4(&SystemEntropy),
         account,
-        client: Client {
-            user_agent: "test".to_owned(),
-            ip_address: "192.0.2.1".to_owned(),
-        },
+        client: client(),
         create_time: START,
         idle_expire_time: START.plus(LIFETIMES.idle),
         expire_time: START.plus(LIFETIMES.absolute),
         token_expire_time: LIFETIMES.last_token_expires(START),
+    }
+}
+
+fn client() -> Client {
+    Client {
+        user_agent: "test".to_owned(),
+        ip_address: "192.0.2.1".to_owned(),
+        request_id: "request".to_owned(),
+    }
+}
+
+fn audit_keys() -> AuditKeys {
+    AuditKeys::new(vec![(0, hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]))]).unwrap()
+}
+
+/// What the audit log is to say of an act at that time; which act it is does not matter.
+fn record(time: Timestamp) -> NewAuditRecord {
+    audit_keys().record(Act::SignedOut, &client(), time)
+}
+
+fn sign_in(time: Timestamp) -> SignIn {
+    SignIn {
+        settlement: Settlement::default(),
+        record: audit_keys().record(Act::SignedIn, &client(), time),
     }
 }

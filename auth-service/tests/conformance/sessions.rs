@@ -9,7 +9,7 @@ use auth_service::{
 use platform::clock::Timestamp;
 use uuid::Uuid;
 
-use crate::{LIFETIMES, START, World, ended_sessions, on_every_engine};
+use crate::{LIFETIMES, START, World, ended_sessions, on_every_engine, record, sign_in};
 
 on_every_engine!(
     the_current_token_rotates,
@@ -37,7 +37,7 @@ const LATER: Duration = Duration::from_secs(31);
 async fn present(world: &World, session: Uuid, generation: u32, now: Timestamp) -> RefreshOutcome {
     world
         .sessions
-        .refresh(Presented { session, generation }, LIFETIMES, now)
+        .refresh(Presented { session, generation }, LIFETIMES, record(now))
         .await
         .unwrap()
 }
@@ -136,7 +136,11 @@ async fn any_other_generation_is_a_reuse_and_ends_the_session(world: World) {
 async fn a_reuse_ends_only_its_own_session(world: World) {
     let (ada, first) = world.person("ada@example.com").await;
     let second = crate::session(ada.id);
-    world.sessions.open_session(second.clone(), 1).await.unwrap();
+    world
+        .sessions
+        .open_session(second.clone(), 1, sign_in(START))
+        .await
+        .unwrap();
     assert!(matches!(
         present(&world, first.id, 5, START).await,
         RefreshOutcome::Reused { .. }
@@ -150,7 +154,11 @@ async fn a_reuse_ends_only_its_own_session(world: World) {
 async fn an_ended_session_stays_ended(world: World) {
     let (ada, session) = world.person("ada@example.com").await;
     for reason in [EndReason::Logout, EndReason::RefreshReused] {
-        world.sessions.end_session(session.id, reason, START).await.unwrap();
+        world
+            .sessions
+            .end_session(session.id, reason, record(START))
+            .await
+            .unwrap();
     }
     assert_eq!(present(&world, session.id, 0, START).await, RefreshOutcome::Ended);
     assert!(
@@ -166,7 +174,7 @@ async fn an_ended_session_stays_ended(world: World) {
     // A session that never was has no end to keep.
     world
         .sessions
-        .end_session(Uuid::nil(), EndReason::Logout, START)
+        .end_session(Uuid::nil(), EndReason::Logout, record(START))
         .await
         .unwrap();
 }
@@ -261,7 +269,11 @@ async fn opened(world: &World, account: Uuid, count: u64) -> Vec<Uuid> {
     for second in 1..=count {
         let mut session = crate::session(account);
         session.create_time = START.plus(Duration::from_secs(second));
-        world.sessions.open_session(session.clone(), 1).await.unwrap();
+        world
+            .sessions
+            .open_session(session.clone(), 1, sign_in(START))
+            .await
+            .unwrap();
         opened.push(session.id);
     }
     opened
@@ -283,7 +295,7 @@ async fn the_sessions_of_an_account_are_listed(world: World) {
     assert_eq!(listed(&world, ada.id, now).await, [first.id, more[1], more[0]]);
     world
         .sessions
-        .end_session(more[0], EndReason::Logout, now)
+        .end_session(more[0], EndReason::Logout, record(now))
         .await
         .unwrap();
     assert_eq!(listed(&world, ada.id, now).await, [first.id, more[1]]);
@@ -300,7 +312,11 @@ async fn a_hundred_and_first_session_takes_the_place_of_the_one_unused_for_longe
     present(&world, first.id, 0, START.plus(Duration::from_secs(200))).await;
     let mut newest = crate::session(ada.id);
     newest.create_time = START.plus(Duration::from_mins(5));
-    world.sessions.open_session(newest.clone(), 1).await.unwrap();
+    world
+        .sessions
+        .open_session(newest.clone(), 1, sign_in(START))
+        .await
+        .unwrap();
     let now = START.plus(Duration::from_mins(5));
     let live = listed(&world, ada.id, now).await;
     assert_eq!((live.len(), &live[..2]), (100, &[newest.id, first.id][..]));
@@ -313,7 +329,7 @@ async fn parallel_sign_ins_leave_a_hundred_sessions(world: World) {
     let world = Arc::new(world);
     let openings = (0..120).map(|_| {
         let (world, session) = (world.clone(), crate::session(ada.id));
-        tokio::spawn(async move { world.sessions.open_session(session, 1).await.unwrap() })
+        tokio::spawn(async move { world.sessions.open_session(session, 1, sign_in(START)).await.unwrap() })
     });
     for opening in openings.collect::<Vec<_>>() {
         opening.await.unwrap();
@@ -328,7 +344,7 @@ async fn only_ones_own_sessions_can_be_ended(world: World) {
     let end = |account, session| {
         world
             .sessions
-            .end_session_of(account, session, EndReason::Revoked, START)
+            .end_session_of(account, session, EndReason::Revoked, record(START))
     };
     assert!(!end(ada.id, foreign.id).await.unwrap());
     assert!(!end(ada.id, Uuid::nil()).await.unwrap());
@@ -346,7 +362,7 @@ async fn all_others_can_be_ended(world: World) {
     for _ in 0..2 {
         let ended = world
             .sessions
-            .end_other_sessions(ada.id, more[1], EndReason::Revoked, START);
+            .end_other_sessions(ada.id, more[1], EndReason::Revoked, record(START));
         ended.await.unwrap();
     }
     assert_eq!(listed(&world, ada.id, START).await, [more[1]]);

@@ -4,3 +4,16 @@
 
 mod plans;
 mod upgrade;
+
+use auth_service::{
+    audit::{Act, AuditKeys, NewAuditRecord},
+    sessions::Client,
+};
+use aws_lc_rs::hmac;
+use platform::clock::Timestamp;
+
+/// What the audit log is to say of an act at that time; which act it is does not matter.
+fn record(time: Timestamp) -> NewAuditRecord {
+    let keys = AuditKeys::new(vec![(0, hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]))]).unwrap();
+    keys.record(Act::SignedIn, &Client::default(), time)
+}

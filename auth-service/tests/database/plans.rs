@@ -1,20 +1,28 @@
 //! The hot statements find their rows by an index, whatever else is in the tables.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use auth_service::{
     accounts::Email,
     refresh_tokens::Presented,
+    resets::NewReset,
     sessions::{Client, EndReason, Lifetimes, NewSession, RefreshOutcome},
-    store::{AccountStore as _, EventStore as _, Opening, SCHEMA, SessionStore as _, SqlStore},
+    store::{
+        AccountStore as _, AdministrationStore as _, AuditStore as _, EventStore as _, ExportStore as _, Opening,
+        ResetStore as _, SCHEMA, SessionStore as _, SignIn, SqlStore, ThrottleStore as _,
+    },
 };
+use aws_lc_rs::hmac;
 use platform::{
     clock::Timestamp,
-    database::Engine,
-    testing::{Explaining, StatementRecorder, Workspace, plans, run_script},
+    database::{Database, Engine},
+    entropy::SystemEntropy,
+    testing::{Explaining, ManualClock, StatementRecorder, Workspace, plans, run_script},
 };
 use sqlx::{Postgres, Sqlite};
 use uuid::Uuid;
+
+use crate::record;
 
 /// One of the people, and the id of their session: the seed numbers both from zero.
 const SEVENTH: Uuid = Uuid::from_u128(7);
@@ -56,7 +64,7 @@ async fn hot_statements_use_an_index<E: Seeded>(accounts: u32) {
     run_script::<E>(&url, E::seed(accounts)).await;
 
     let recorder = StatementRecorder::start();
-    use_the_store(&SqlStore::new(database.clone())).await;
+    use_the_store(&database).await;
     let statements = recorder.statements();
     for expected in [
         "WHERE email_key",
@@ -82,7 +90,8 @@ async fn hot_statements_use_an_index<E: Seeded>(accounts: u32) {
 }
 
 /// Every operation on accounts and sessions, so that its statements are run.
-async fn use_the_store<E: Engine>(store: &SqlStore<E>) {
+async fn use_the_store<E: Engine>(database: &Database<E>) {
+    let store = SqlStore::new(database.clone());
     let email = Email::parse(EMAIL).unwrap_or_else(|problem| panic!("{problem}"));
     let found = store.credentials(&email).await.unwrap().unwrap();
     assert_eq!(found.account.id, SEVENTH);
@@ -95,34 +104,71 @@ async fn use_the_store<E: Engine>(store: &SqlStore<E>) {
         session: SEVENTH,
         generation: 0,
     };
-    let rotated = store.refresh(presented, LIFETIMES, NOW).await.unwrap();
+    let rotated = store.refresh(presented, LIFETIMES, record(NOW)).await.unwrap();
     assert!(matches!(rotated, RefreshOutcome::Rotated(_)));
-    let repeated = store.refresh(presented, LIFETIMES, NOW).await.unwrap();
+    let repeated = store.refresh(presented, LIFETIMES, record(NOW)).await.unwrap();
     assert!(matches!(repeated, RefreshOutcome::Repeated(_)));
     assert_eq!(store.list_sessions(SEVENTH, NOW).await.unwrap().len(), 1);
-    let end = store.end_session_of(SEVENTH, Uuid::max(), EndReason::Revoked, NOW);
+    let end = store.end_session_of(SEVENTH, Uuid::max(), EndReason::Revoked, record(NOW));
     assert!(!end.await.unwrap());
-    let end = store.end_other_sessions(SEVENTH, SEVENTH, EndReason::Revoked, NOW);
+    let end = store.end_other_sessions(SEVENTH, SEVENTH, EndReason::Revoked, record(NOW));
     end.await.unwrap();
-    store.end_session(SEVENTH, EndReason::Logout, NOW).await.unwrap();
+    store
+        .end_session(SEVENTH, EndReason::Logout, record(NOW))
+        .await
+        .unwrap();
     assert!(store.events_after(5, 10).await.unwrap().len() == 10);
     store.acknowledge_erasure(SEVENTH).await.unwrap();
     let opened = NewSession {
         id: Uuid::max(),
         account: SEVENTH,
-        client: Client {
-            user_agent: String::new(),
-            ip_address: String::new(),
-        },
+        client: Client::default(),
         create_time: NOW,
         idle_expire_time: NOW.plus(LIFETIMES.idle),
         expire_time: NOW.plus(LIFETIMES.absolute),
         token_expire_time: LIFETIMES.last_token_expires(NOW),
     };
-    assert_eq!(
-        store.open_session(opened, found.password_version).await.unwrap(),
-        Opening::Opened
+    let hashes = auth_service::throttle::Throttle::new(
+        Arc::new(SqlStore::new(database.clone())),
+        hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]),
+        Vec::new(),
+        Arc::new(ManualClock::new()),
     );
+    let attempt = hashes.sign_in(EMAIL, &Client::default());
+    store.charge(attempt.clone(), NOW).await.unwrap();
+    store.look(attempt.clone(), NOW).await.unwrap();
+    hashes.unlock(&email).await.unwrap();
+    let sign_in = SignIn {
+        settlement: attempt.succeeded(),
+        record: record(NOW),
+    };
+    let opening = store.open_session(opened, found.password_version, sign_in);
+    assert_eq!(opening.await.unwrap(), Opening::Opened { evicted: 0 });
+
+    assert_eq!(store.audit_after(5, None, 10).await.unwrap().len(), 10);
+    assert_eq!(store.audit_after(0, Some(SEVENTH), 10).await.unwrap().len(), 2);
+    store.audit_start().await.unwrap();
+    store.close_audit_day(NOW, NOW).await.unwrap();
+    assert!(store.exported_account(SEVENTH, Uuid::max()).await.unwrap().is_some());
+    assert_eq!(
+        store.exported_sessions(SEVENTH, Uuid::nil(), 10).await.unwrap().len(),
+        2
+    );
+    assert_eq!(store.accounts_after("person5", 10).await.unwrap().len(), 10);
+    assert!(store.account(SEVENTH).await.unwrap().is_some());
+    assert_eq!(store.disable_account(SEVENTH, record(NOW)).await.unwrap(), Some(1));
+    assert!(store.enable_account(SEVENTH, record(NOW)).await.unwrap());
+    let (reset, _) = NewReset::make(SEVENTH, true, NOW, &SystemEntropy);
+    assert!(store.issue_reset(reset, record(NOW)).await.unwrap().is_some());
+    assert!(store.reset_target(reset.token, NOW).await.unwrap().is_some());
+    assert!(
+        store
+            .use_reset(reset.token, "hash", record(NOW))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(store.delete_account(SEVENTH, record(NOW)).await.unwrap().is_some());
 }
 
 /// So many accounts, each with a session.
@@ -147,7 +193,18 @@ impl Seeded for Sqlite {
              WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < {accounts} - 1)
              INSERT INTO account_events (event_id, kind, session_id, event_time, forget_time, pending)
              SELECT n + 1, 'SESSION_ENDED', randomblob(16), 1700000000000000, 1700000390000000, 0 FROM numbers;
-             INSERT INTO counters VALUES ('account_events', {accounts})"
+             INSERT INTO counters VALUES ('account_events', {accounts}), ('audit_records', {accounts});
+             WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < {accounts} - 1)
+             INSERT INTO audit_records SELECT n + 1, 1700000000000000 + n, 'SIGNED_IN', unhex(printf('%032x', n)), NULL, '', '', '',
+                    '', 0, randomblob(32) FROM numbers;
+             WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < {accounts} - 1)
+             INSERT INTO throttles SELECT randomblob(32), randomblob(32), 1, 1700000000000000, 1700000000000000,
+                    1700003600000000 FROM numbers;
+             WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < {accounts} - 1)
+             INSERT INTO known_clients SELECT randomblob(32), unhex(printf('%032x', n)), 1700000000000000 FROM numbers;
+             WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < {accounts} - 1)
+             INSERT INTO password_resets SELECT unhex(printf('%032x', n)), randomblob(32), 1700000000000000,
+                    1700003600000000 FROM numbers"
         )
     }
 }
@@ -168,8 +225,22 @@ impl Seeded for Postgres {
              INSERT INTO account_events (event_id, kind, session_id, event_time, forget_time, pending)
              SELECT n + 1, 'SESSION_ENDED', gen_random_uuid(), to_timestamp(1700000000), to_timestamp(1700000390), false
              FROM generate_series(0, {accounts} - 1) AS n;
-             INSERT INTO counters VALUES ('account_events', {accounts});
-             ANALYZE accounts, sessions, account_events"
+             INSERT INTO counters VALUES ('account_events', {accounts}), ('audit_records', {accounts});
+             INSERT INTO audit_records
+             SELECT n + 1, to_timestamp(1700000000) + n * interval '1 microsecond', 'SIGNED_IN',
+                    lpad(to_hex(n), 32, '0')::uuid, NULL, '', '', '', '', 0, sha256(n::text::bytea)
+             FROM generate_series(0, {accounts} - 1) AS n;
+             INSERT INTO throttles
+             SELECT sha256(n::text::bytea), sha256((-n)::text::bytea), 1, to_timestamp(1700000000), to_timestamp(1700000000),
+                    to_timestamp(1700003600)
+             FROM generate_series(0, {accounts} - 1) AS n;
+             INSERT INTO known_clients
+             SELECT sha256(n::text::bytea), lpad(to_hex(n), 32, '0')::uuid, to_timestamp(1700000000)
+             FROM generate_series(0, {accounts} - 1) AS n;
+             INSERT INTO password_resets
+             SELECT lpad(to_hex(n), 32, '0')::uuid, sha256(n::text::bytea), to_timestamp(1700000000), to_timestamp(1700003600)
+             FROM generate_series(0, {accounts} - 1) AS n;
+             ANALYZE accounts, sessions, account_events, audit_records, throttles, known_clients, password_resets"
         )
     }
 }
@@ -182,6 +253,7 @@ fn value_of(parameter: &str) -> String {
         "text" => format!("'{EMAIL}'"),
         "bigint" => "0".to_owned(),
         "boolean" => "false".to_owned(),
+        "bytea" => "sha256('7'::bytea)".to_owned(),
         other => panic!("no value for {other}"),
     }
 }

@@ -16,13 +16,16 @@ use platform::{
 use sqlx::{Postgres, Sqlite};
 use uuid::Uuid;
 
+use crate::record;
+
 const ACCOUNT: Uuid = Uuid::from_u128(0x7b69_9e2c_5e31_4c43_a2f5_9d2b_5c8a_0001);
 const SESSION: Uuid = Uuid::from_u128(0x7b69_9e2c_5e31_4c43_a2f5_9d2b_5c8a_0002);
 
 /// For each version of the schema, what a database made at it holds: on SQLite, on PostgreSQL. A new step of the schema
 /// needs a line here.
-const ROWS: &[(&str, &str)] = &[(
-    "INSERT INTO accounts (account_id, email, email_key, display_name, password_hash, create_time, update_time)
+const ROWS: &[(&str, &str)] = &[
+    (
+        "INSERT INTO accounts (account_id, email, email_key, display_name, password_hash, create_time, update_time)
      VALUES (x'7b699e2c5e314c43a2f59d2b5c8a0001', 'Ada@example.com', 'ada@example.com', 'Ada', '$argon2id$kept',
              1760000000123456, 1760000000123456);
      INSERT INTO sessions (session_id, account_id, generation, accepted, moved_time, create_time, last_used_time,
@@ -33,7 +36,7 @@ const ROWS: &[(&str, &str)] = &[(
      VALUES ('kept', 'ACTIVE', x'01', x'02', x'03', 'first', 1760000000000000, 1760000000000000);
      INSERT INTO refresh_keys (key_id, sealed_key, master_key_id, create_time)
      VALUES (1, x'04', 'first', 1760000000000000)",
-    "INSERT INTO accounts (account_id, email, email_key, display_name, password_hash, create_time, update_time)
+        "INSERT INTO accounts (account_id, email, email_key, display_name, password_hash, create_time, update_time)
      VALUES ('7b699e2c-5e31-4c43-a2f5-9d2b5c8a0001', 'Ada@example.com', 'ada@example.com', 'Ada', '$argon2id$kept',
              '2025-10-09T08:53:20.123456Z', '2025-10-09T08:53:20.123456Z');
      INSERT INTO sessions (session_id, account_id, generation, accepted, moved_time, create_time, last_used_time,
@@ -44,8 +47,13 @@ const ROWS: &[(&str, &str)] = &[(
      INSERT INTO signing_keys (key_id, state, public_x, public_y, sealed_key, master_key_id, create_time, state_time)
      VALUES ('kept', 'ACTIVE', '\\x01', '\\x02', '\\x03', 'first', '2025-10-09T08:53:20Z', '2025-10-09T08:53:20Z');
      INSERT INTO refresh_keys (key_id, sealed_key, master_key_id, create_time)
-     VALUES (1, '\\x04', 'first', '2025-10-09T08:53:20Z')"), (
-    "INSERT INTO accounts (account_id, email, email_key, display_name, password_hash, create_time, update_time)
+     VALUES (1, '\\x04', 'first', '2025-10-09T08:53:20Z')",
+    ),
+    (SQLITE_2, POSTGRES_2),
+    (SQLITE_2, POSTGRES_2),
+];
+
+const SQLITE_2: &str = "INSERT INTO accounts (account_id, email, email_key, display_name, password_hash, create_time, update_time)
      VALUES (x'7b699e2c5e314c43a2f59d2b5c8a0001', 'Ada@example.com', 'ada@example.com', 'Ada', '$argon2id$kept',
              1760000000123456, 1760000000123456);
      INSERT INTO sessions (session_id, account_id, generation, accepted, moved_time, create_time, last_used_time,
@@ -55,7 +63,9 @@ const ROWS: &[(&str, &str)] = &[(
      INSERT INTO signing_keys (key_id, state, public_x, public_y, sealed_key, master_key_id, create_time, state_time)
      VALUES ('kept', 'ACTIVE', x'01', x'02', x'03', 'first', 1760000000000000, 1760000000000000);
      INSERT INTO refresh_keys (key_id, sealed_key, master_key_id, create_time)
-     VALUES (1, x'04', 'first', 1760000000000000)",
+     VALUES (1, x'04', 'first', 1760000000000000)";
+
+const POSTGRES_2: &str =
     "INSERT INTO accounts (account_id, email, email_key, display_name, password_hash, create_time, update_time)
      VALUES ('7b699e2c-5e31-4c43-a2f5-9d2b5c8a0001', 'Ada@example.com', 'ada@example.com', 'Ada', '$argon2id$kept',
              '2025-10-09T08:53:20.123456Z', '2025-10-09T08:53:20.123456Z');
@@ -67,7 +77,7 @@ const ROWS: &[(&str, &str)] = &[(
      INSERT INTO signing_keys (key_id, state, public_x, public_y, sealed_key, master_key_id, create_time, state_time)
      VALUES ('kept', 'ACTIVE', '\\x01', '\\x02', '\\x03', 'first', '2025-10-09T08:53:20Z', '2025-10-09T08:53:20Z');
      INSERT INTO refresh_keys (key_id, sealed_key, master_key_id, create_time)
-     VALUES (1, '\\x04', 'first', '2025-10-09T08:53:20Z')",)];
+     VALUES (1, '\\x04', 'first', '2025-10-09T08:53:20Z')";
 
 #[tokio::test]
 async fn every_earlier_schema_is_upgraded_on_sqlite() {
@@ -132,7 +142,11 @@ async fn check<E: Explaining>(database: Database<E>) {
         access: Duration::from_mins(5),
     };
     let refreshed = store
-        .refresh(presented, lifetimes, Timestamp::from_micros(1_760_000_060_000_000))
+        .refresh(
+            presented,
+            lifetimes,
+            record(Timestamp::from_micros(1_760_000_060_000_000)),
+        )
         .await
         .unwrap();
     assert!(matches!(refreshed, RefreshOutcome::Rotated(refreshed) if refreshed.generation == 8));

@@ -6,6 +6,7 @@ use auth_service::{Config, passwords::HashingParameters, serve, sessions::Lifeti
 use platform::{
     configuration::{DatabaseUrl, MasterKey, MasterKeys},
     entropy::SystemEntropy,
+    metrics::Metrics,
     secret::Secret,
     service_credential::ServiceKeys,
     serving::Readiness,
@@ -61,10 +62,12 @@ impl World {
                 memory_kib: 64,
                 passes: 1,
             },
+            throttle_exempt: Vec::new(),
             reflection: true,
             clock: clock.clone(),
             entropy: Arc::new(SystemEntropy),
             readiness: Readiness::default(),
+            metrics: Metrics::default(),
         };
         change(&mut config);
         Self::start(workspace, clock, service_keys, config).await

@@ -7,7 +7,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{Actions, Program, Settings, run};
-use crate::serving::{Protocol, Readiness, serve_admin};
+use crate::{
+    metrics::Metrics,
+    serving::{Protocol, Readiness, serve_admin},
+};
 
 /// The binary of one service.
 pub trait Service {
@@ -41,6 +44,8 @@ pub struct Running {
     pub listener: TcpListener,
     /// What its admin listener tells.
     pub readiness: Readiness,
+    /// What it measures, which the admin listener tells too.
+    pub metrics: Metrics,
     /// When it ends.
     pub shutdown: CancellationToken,
 }
@@ -62,11 +67,13 @@ impl<S: Service> Actions for Listening<S> {
         let admin = listen(settings.admin_listen.unwrap_or(S::PROGRAM.admin_listen)).await?;
         announce::<S>(&listener, &admin)?;
         let readiness = Readiness::default();
-        let admin = tokio::spawn(serve_admin(admin, readiness.clone(), shutdown.clone()));
+        let metrics = Metrics::default();
+        let admin = tokio::spawn(serve_admin(admin, readiness.clone(), metrics.clone(), shutdown.clone()));
         let running = Running {
             settings,
             listener,
             readiness,
+            metrics,
             shutdown: shutdown.clone(),
         };
         let ended = S::serve(running).await;

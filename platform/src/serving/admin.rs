@@ -1,8 +1,14 @@
-//! The admin listener: `/livez` and `/readyz`. Never public.
+//! The admin listener: `/livez`, `/readyz` and `/metrics`. Never public.
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use axum::{Router, extract::State, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::IntoResponse,
+    routing::get,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -12,16 +18,23 @@ use tokio_util::sync::CancellationToken;
 use tower::util::BoxCloneSyncService;
 
 use super::{Protocol, Readiness, serve};
+use crate::metrics::{self, Metrics};
 
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Serves the admin listener until the shutdown.
-pub async fn serve_admin(listener: TcpListener, readiness: Readiness, shutdown: CancellationToken) {
+pub async fn serve_admin(listener: TcpListener, readiness: Readiness, metrics: Metrics, shutdown: CancellationToken) {
     let router = Router::new()
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
-        .with_state(readiness);
+        .with_state(readiness)
+        .route("/metrics", get(read_metrics))
+        .with_state(metrics);
     serve(listener, BoxCloneSyncService::new(router), Protocol::Any, shutdown).await;
+}
+
+async fn read_metrics(State(metrics): State<Metrics>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics.text())
 }
 
 async fn ready(State(readiness): State<Readiness>) -> (StatusCode, String) {

@@ -129,7 +129,7 @@ impl Explaining for Postgres {
             unreachable!("it is of PostgreSQL")
         };
         Box::pin(async move {
-            let mut connection = url.options().connect().await?;
+            let mut connection = url.options().extra_float_digits(None).connect().await?;
             raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
             connection.close().await
         })
@@ -148,7 +148,13 @@ impl Explaining for Postgres {
             let types = "SELECT unnest(parameter_types)::text AS type FROM pg_prepared_statements WHERE name = 'hot'";
             let types = raw_sql(types).fetch_all(&mut *connection).await?;
             let values: Result<Vec<_>, _> = types.iter().map(|row| row.try_get("type").map(value_of)).collect();
-            let execute = format!("EXPLAIN (COSTS OFF) EXECUTE hot({})", values?.join(", "));
+            let values = values?;
+            let values = if values.is_empty() {
+                String::new()
+            } else {
+                format!("({})", values.join(", "))
+            };
+            let execute = format!("EXPLAIN (COSTS OFF) EXECUTE hot{values}");
             let mut plans = Vec::new();
             for (mode, forbidden) in [
                 ("SET plan_cache_mode = force_custom_plan", &["Seq Scan"][..]),

@@ -6,6 +6,7 @@ use bytes::{Buf, BufMut, Bytes};
 use platform::{
     clock::Clock as _,
     entropy::{SystemEntropy, uuid_v4},
+    metrics::Metrics,
     secret::Secret,
     service_credential::ServiceKeys,
     serving::Readiness,
@@ -80,6 +81,7 @@ impl World {
             clock: self.clock.clone(),
             entropy: Arc::new(SystemEntropy),
             readiness: self.readiness.clone(),
+            metrics: Metrics::default(),
         };
         self.server = Some(tokio::spawn(serve(listener, config, self.shutdown.clone())));
     }

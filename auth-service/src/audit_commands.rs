@@ -1,0 +1,108 @@
+//! The audit log, as an operator reads and checks it.
+
+use clap::Subcommand;
+use platform::{
+    configuration::{DatabaseUrl, Settings},
+    database::Engine,
+    metrics::Metrics,
+    serving::Readiness,
+};
+
+use crate::{
+    Config, StartError,
+    account_commands::say,
+    administration::{Administration, AdministrationError},
+    audit::{Link, Verified},
+    export::record_json,
+    store::SCHEMA,
+};
+
+/// What is done with the audit log.
+#[derive(Subcommand, Clone)]
+pub enum AuditCommand {
+    /// Print the records, the oldest first, one JSON object a line
+    List {
+        /// Of one account only: its e-mail address or id
+        #[arg(long)]
+        account: Option<String>,
+        /// Only those behind the record of this number
+        #[arg(long, default_value_t = 0)]
+        after: i64,
+    },
+    /// Check that every record is as it was written; print the number and hash of the last one
+    Verify {
+        /// What an earlier check printed: that record must still be there
+        #[arg(long, value_name = "NUMBER:HASH")]
+        seen: Option<String>,
+    },
+}
+
+impl AuditCommand {
+    /// Does it.
+    pub async fn run(self, settings: &Settings) -> Result<(), StartError> {
+        match settings.auth_database_url {
+            DatabaseUrl::Sqlite(_) => self.run_on::<sqlx::Sqlite>(settings).await,
+            DatabaseUrl::Postgres(_) => self.run_on::<sqlx::Postgres>(settings).await,
+        }
+    }
+
+    async fn run_on<E: Engine>(self, settings: &Settings) -> Result<(), StartError> {
+        let config = Config::from_settings(settings, Readiness::default(), Metrics::default())?;
+        let database = E::open(&config.database, &SCHEMA).await?;
+        let done = match Administration::open(&database, &config).await {
+            Ok(administration) => self.read(&administration).await,
+            Err(error) => Err(error),
+        };
+        database.close().await;
+        Ok(done?)
+    }
+
+    async fn read(self, administration: &Administration) -> Result<(), AdministrationError> {
+        match self {
+            Self::List { account, mut after } => {
+                let account = match account {
+                    Some(account) => Some(administration.find(&account).await?.account.id),
+                    None => None,
+                };
+                loop {
+                    let records = administration.audit().after(after, account).await?;
+                    let Some(last) = records.last() else {
+                        return Ok(());
+                    };
+                    after = last.sequence;
+                    for record in &records {
+                        say(&record_json(record).to_string());
+                    }
+                }
+            }
+            Self::Verify { seen } => {
+                let seen = seen.map(|seen| link(&seen).ok_or(AdministrationError::AnchorMalformed));
+                match administration.audit().verify(seen.transpose()?.as_ref()).await? {
+                    Verified::Whole { first, last } => {
+                        say(&format!(
+                            "records {first} to {} are as they were written",
+                            last.sequence
+                        ));
+                        say(&format!("{}:{}", last.sequence, hexadecimal(&last.hash)));
+                        Ok(())
+                    }
+                    Verified::Broken { sequence } => Err(AdministrationError::AuditBroken { sequence }),
+                }
+            }
+        }
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn link(text: &str) -> Option<Link> {
+    let (sequence, hash) = text.trim().split_once(':')?;
+    let digits = hash.as_bytes().chunks(2);
+    let hash = digits.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
+    Some(Link {
+        sequence: sequence.parse().ok()?,
+        hash: hash.collect::<Option<_>>()?,
+    })
+}
