@@ -10,6 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut compiler = protox::Compiler::new([root])?;
     compiler.include_imports(true).include_source_info(true).open_files([
+        "google/api/httpbody.proto",
         "holdfast/auth/v1/account_events.proto",
         "holdfast/auth/v1/auth.proto",
         "holdfast/options/v1/options.proto",
@@ -22,9 +23,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The other imports are data for the descriptors only; no Rust code uses their types.
     let mut descriptors = compiler.file_descriptor_set();
     descriptors.file.retain(|file| {
-        ["holdfast/auth", "holdfast/task", "google/protobuf"]
-            .iter()
-            .any(|kept| file.name().starts_with(kept))
+        [
+            "google/api/httpbody.proto",
+            "google/protobuf",
+            "holdfast/auth",
+            "holdfast/task",
+        ]
+        .iter()
+        .any(|kept| file.name().starts_with(kept))
     });
     // These hold secrets; src/lib.rs gives them a Debug that shows none.
     tonic_prost_build::configure()

@@ -14,21 +14,34 @@
 /// Every contract and what it imports, as an encoded `google.protobuf.FileDescriptorSet`, extensions included.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
-/// `holdfast.auth`: accounts and sessions.
-pub mod auth {
-    /// Version 1.
-    pub mod v1 {
-        include!(concat!(env!("OUT_DIR"), "/holdfast.auth.v1.rs"));
+/// `google`: what the contracts borrow.
+pub mod google {
+    /// `google.api`: HTTP.
+    pub mod api {
+        include!(concat!(env!("OUT_DIR"), "/google.api.rs"));
     }
 }
 
-/// `holdfast.task`: each person's own tasks.
-pub mod task {
-    /// Version 1.
-    pub mod v1 {
-        include!(concat!(env!("OUT_DIR"), "/holdfast.task.v1.rs"));
+// The generated code of one package names the other packages by their distance, so their modules nest as they do.
+mod holdfast {
+    /// `holdfast.auth`: accounts and sessions.
+    pub mod auth {
+        /// Version 1.
+        pub mod v1 {
+            include!(concat!(env!("OUT_DIR"), "/holdfast.auth.v1.rs"));
+        }
+    }
+
+    /// `holdfast.task`: each person's own tasks.
+    pub mod task {
+        /// Version 1.
+        pub mod v1 {
+            include!(concat!(env!("OUT_DIR"), "/holdfast.task.v1.rs"));
+        }
     }
 }
+
+pub use holdfast::{auth, task};
 
 /// Implements a `Debug` that tells the type and nothing of what it holds.
 macro_rules! opaque_debug {

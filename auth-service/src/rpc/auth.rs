@@ -2,14 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::stream::BoxStream;
 use platform::verification::Caller;
 use proto::auth::v1::{
-    ChangePasswordRequest, ChangePasswordResponse, DeleteAccountRequest, DeleteAccountResponse, GetJwksRequest,
-    GetJwksResponse, GetSessionRequest, GetSessionResponse, ListSessionsRequest, ListSessionsResponse, LoginRequest,
-    LoginResponse, LogoutRequest, LogoutResponse, RefreshRequest, RefreshResponse, RegisterRequest, RegisterResponse,
-    RevokeOtherSessionsRequest, RevokeOtherSessionsResponse, RevokeSessionRequest, RevokeSessionResponse,
-    Session as WireSession, Tokens, User, auth_service_server::AuthService,
+    ChangePasswordRequest, ChangePasswordResponse, DeleteAccountRequest, DeleteAccountResponse, ExportAccountRequest,
+    GetJwksRequest, GetJwksResponse, GetSessionRequest, GetSessionResponse, ListSessionsRequest, ListSessionsResponse,
+    LoginRequest, LoginResponse, LogoutRequest, LogoutResponse, RefreshRequest, RefreshResponse, RegisterRequest,
+    RegisterResponse, RevokeOtherSessionsRequest, RevokeOtherSessionsResponse, RevokeSessionRequest,
+    RevokeSessionResponse, Session as WireSession, Tokens, User, auth_service_server::AuthService,
 };
+use proto::google::api::HttpBody;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::client::client_of;
@@ -138,6 +140,15 @@ impl AuthService for AuthRpc {
         let password = &request.get_ref().password;
         self.accounts.delete(Caller::of(&request)?, password).await?;
         Ok(Response::new(DeleteAccountResponse {}))
+    }
+
+    type ExportAccountStream = BoxStream<'static, Result<HttpBody, Status>>;
+
+    async fn export_account(
+        &self,
+        _: Request<ExportAccountRequest>,
+    ) -> Result<Response<Self::ExportAccountStream>, Status> {
+        Err(Status::unimplemented(""))
     }
 
     async fn get_jwks(&self, _: Request<GetJwksRequest>) -> Result<Response<GetJwksResponse>, Status> {
