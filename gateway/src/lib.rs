@@ -12,9 +12,10 @@
 //!    `percent` (URI escapes).
 //! 6. `conditions` — `If-Match`, `If-None-Match`.
 //! 7. `upstreams`, `client`, `forward` — where it goes, for whom, and the call itself.
-//! 8. `answer` — the success; `problem`, `error_table` — everything else, as problem+json.
+//! 8. `answer` — the success, as JSON; `raw_body` — as the bytes of `google.api.HttpBody`, streamed or not;
+//!    `problem`, `error_table` — everything else, as problem+json.
 //!
-//! Unary methods only: streaming ones get no route yet.
+//! Streams of anything but `google.api.HttpBody`, and requests that stream, get no route yet.
 
 pub mod config;
 pub mod error;
@@ -33,6 +34,7 @@ mod json_message;
 mod percent;
 mod probes;
 mod problem;
+mod raw_body;
 mod routes;
 mod scalar;
 mod service;

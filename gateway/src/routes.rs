@@ -1,4 +1,5 @@
-//! The route table: every unary method with a `google.api.http` annotation, read from the descriptors.
+//! The route table: every method with a `google.api.http` annotation that HTTP can carry, read from the
+//! descriptors. Requests that stream have no route, nor have streams of anything but `google.api.HttpBody`.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -29,6 +30,19 @@ pub(crate) struct Rpc {
     pub(crate) scope: String,
     /// Whether the answer is the same for everyone and asking changes nothing.
     pub(crate) cacheable: bool,
+    /// What a success is made of.
+    pub(crate) answers: Answers,
+}
+
+/// What a success is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// A message, written as JSON.
+    Json,
+    /// A `google.api.HttpBody`: its bytes, of the type it says.
+    Raw,
+    /// A stream of them: the bytes one after the other, of the type that the first one says.
+    RawStream,
 }
 
 /// Where the body of a request goes.
@@ -94,13 +108,11 @@ impl RouteTable {
             else {
                 continue;
             };
-            if method.is_client_streaming() || method.is_server_streaming() {
-                continue;
-            }
+            let Some(answers) = answers(&method) else { continue };
             let upstream = upstream(method.parent_service().full_name()).ok_or_else(|| StartError::NoUpstream {
                 method: method.full_name().to_owned(),
             })?;
-            let rpc = Arc::new(rpc(pool, &method, upstream)?);
+            let rpc = Arc::new(rpc(pool, &method, upstream, answers)?);
             let rules = options.get_extension(annotation);
             let Some(rule) = rules.as_message() else { continue };
             for rule in std::iter::once(rule).chain(additional(rule).iter().filter_map(Value::as_message)) {
@@ -140,8 +152,19 @@ impl RouteTable {
     }
 }
 
+/// What a method's answer is over HTTP; `None` if HTTP cannot carry the method.
+fn answers(method: &MethodDescriptor) -> Option<Answers> {
+    let is_raw = method.output().full_name() == "google.api.HttpBody";
+    match (method.is_client_streaming(), method.is_server_streaming(), is_raw) {
+        (false, false, false) => Some(Answers::Json),
+        (false, false, true) => Some(Answers::Raw),
+        (false, true, true) => Some(Answers::RawStream),
+        (false, true, false) | (true, ..) => None,
+    }
+}
+
 /// What `holdfast.options.v1.method` and the method's own options say.
-fn rpc(pool: &DescriptorPool, method: &MethodDescriptor, upstream: usize) -> Result<Rpc, StartError> {
+fn rpc(pool: &DescriptorPool, method: &MethodDescriptor, upstream: usize, answers: Answers) -> Result<Rpc, StartError> {
     const NO_SIDE_EFFECTS: i32 = 1;
     const PUBLIC: i32 = 1;
     let rules = access::method_rules(pool, method);
@@ -197,6 +220,7 @@ fn rpc(pool: &DescriptorPool, method: &MethodDescriptor, upstream: usize) -> Res
         etag_field,
         scope: text("scope"),
         cacheable: is_public && has_no_side_effects,
+        answers,
     })
 }
 
@@ -242,6 +266,11 @@ fn route(rpc: &Arc<Rpc>, rule: &DynamicMessage) -> Result<Route, StartError> {
                 .ok_or_else(|| refuse(format!("the response body, {name}, is not a field of the response")))?,
         ),
     };
+    if response_body.is_some() && rpc.answers != Answers::Json {
+        return Err(refuse(
+            "a part of google.api.HttpBody is not a response body".to_owned(),
+        ));
+    }
     let mask =
         update_mask::field(&request).filter(|_| http_method == Method::PATCH && matches!(body, BodyRule::Field(_)));
     Ok(Route {

@@ -7,4 +7,5 @@ mod errors;
 mod limits;
 mod metadata;
 mod outages;
+mod streams;
 mod world;

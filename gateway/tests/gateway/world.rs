@@ -8,6 +8,7 @@ use std::{
 
 use axum::body::Body;
 use bytes::{BufMut as _, Bytes, BytesMut};
+use futures_util::{Stream, TryStreamExt as _};
 use gateway::Config;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, Full};
@@ -60,6 +61,8 @@ pub(crate) enum Reply {
     Status(Status),
     /// Answers as something that is no gRPC service: an HTTP status and nothing else.
     Http(u16),
+    /// Answers once with this body, made by [`Reply::stream`].
+    Stream(Arc<Mutex<Option<Body>>>),
     /// Begins to answer and breaks the stream.
     Broken,
     /// Never answers.
@@ -70,6 +73,21 @@ impl Reply {
     /// A message.
     pub(crate) fn message(message: &impl Message) -> Self {
         Self::Message(message.encode_to_vec().into())
+    }
+
+    /// Messages as they come, then this status; none if that is `None`. An error resets the stream.
+    pub(crate) fn stream<M: Message>(
+        messages: impl Stream<Item = std::io::Result<M>> + Send + 'static,
+        status: impl Into<Option<Status>>,
+    ) -> Self {
+        let frames = messages.map_ok(|message| frame(&message.encode_to_vec().into()));
+        let trailers = status.into().map(|status| {
+            let mut trailers = HeaderMap::new();
+            status.add_header(&mut trailers).expect("a status fits trailers");
+            Ok(trailers)
+        });
+        let body = Body::from_stream(frames).with_trailers(async { trailers });
+        Self::Stream(Arc::new(Mutex::new(Some(Body::new(body)))))
     }
 }
 
@@ -166,6 +184,7 @@ async fn answer(state: &Mutex<FarState>, request: Request<Body>) -> Response<Bod
             *response.status_mut() = status.try_into().expect("a status");
             return response;
         }
+        Reply::Stream(body) => body.lock().expect("no panic").take().expect("the first call"),
         Reply::Broken => Body::from_stream(futures_util::stream::once(async {
             Err::<Bytes, _>(std::io::Error::other("cut"))
         })),
@@ -298,12 +317,30 @@ impl Nowhere {
     }
 }
 
+/// What is in the chunks (RFC 9112, section 7.1), and whether the last one is there.
+fn unchunk(mut chunks: &[u8]) -> (Vec<u8>, bool) {
+    let mut content = Vec::new();
+    while let Some(end) = chunks.windows(2).position(|window| window == b"\r\n") {
+        let size = std::str::from_utf8(&chunks[..end]).expect("ASCII");
+        let size = usize::from_str_radix(size, 16).expect("a size");
+        if size == 0 {
+            return (content, true);
+        }
+        let chunk = &chunks[end + 2..];
+        content.extend_from_slice(&chunk[..size.min(chunk.len())]);
+        chunks = chunk.get(size + 2..).unwrap_or_default();
+    }
+    (content, false)
+}
+
 /// What the gateway answered.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// Whether the body ended as it should: only one in chunks can tell.
+    pub(crate) whole: bool,
 }
 
 impl Answer {
@@ -318,14 +355,19 @@ impl Answer {
             .next()
             .and_then(|line| line.split(' ').nth(1))
             .expect("a status line");
-        Self {
+        let mut answer = Self {
             status: status.parse().expect("a number"),
             headers: lines
                 .filter_map(|line| line.split_once(": "))
                 .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
                 .collect(),
             body: text[end + 4..].to_vec(),
+            whole: true,
+        };
+        if answer.header("transfer-encoding").is_some() {
+            (answer.body, answer.whole) = unchunk(&answer.body);
         }
+        answer
     }
 
     /// The value of a header.
