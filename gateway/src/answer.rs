@@ -1,8 +1,10 @@
 //! The success: proto3 JSON or raw bytes, and the headers that the contract's options ask for.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use axum::body::{Body, Bytes};
 use http::{
-    HeaderValue, Response, StatusCode,
+    HeaderValue, Response,
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION},
 };
 use prost_reflect::{DynamicMessage, Kind, ReflectMessage as _, SerializeOptions, Value};
@@ -20,6 +22,7 @@ use crate::{
 /// Fields without presence are always written, defaults included; fields with presence only when they are set.
 const JSON: SerializeOptions = SerializeOptions::new().skip_default_fields(false);
 const JSON_TYPE: HeaderValue = HeaderValue::from_static("application/json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The answer of a route to a message from its service.
 pub(crate) fn of(route: &Route, message: &DynamicMessage) -> Result<Response<Body>, Problem> {
@@ -27,19 +30,24 @@ pub(crate) fn of(route: &Route, message: &DynamicMessage) -> Result<Response<Bod
         Answers::Json => (JSON_TYPE, json(route, message)?),
         Answers::Raw | Answers::RawStream => (raw_body::content_type(message), raw_body::data(message)),
     };
+    let (caching, etag) = match route.rpc.cache_seconds {
+        Some(seconds) => {
+            let caching = HeaderValue::try_from(format!("public, max-age={seconds}"));
+            (caching.unwrap_or(NO_STORE), etag(message).or_else(|| Some(hash(&body))))
+        }
+        None => (NO_STORE, etag(message)),
+    };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = route.rpc.success_status;
-    let public = route.rpc.cacheable && route.rpc.success_status == StatusCode::OK;
-    let caching = if public { "public, max-age=300" } else { "no-store" };
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(CACHE_CONTROL, caching);
     let location = route
         .rpc
         .location
         .as_deref()
         .and_then(|template| location(template, message));
-    for (name, text) in [(LOCATION, location), (ETAG, etag(message))] {
+    for (name, text) in [(LOCATION, location), (ETAG, etag)] {
         if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
             headers.insert(name, value);
         }
@@ -57,7 +65,7 @@ pub(crate) fn streamed(route: &Route, begun: Begun) -> Response<Body> {
     *response.status_mut() = route.rpc.success_status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CACHE_CONTROL, NO_STORE);
     response
 }
 
@@ -119,6 +127,14 @@ fn etag(message: &DynamicMessage) -> Option<String> {
     let value = message.get_field(&field);
     let etag = value.as_str().filter(|etag| !etag.is_empty() && !etag.contains('"'))?;
     Some(format!("\"{etag}\""))
+}
+
+/// The entity tag of an answer that may be kept and has no `etag` of its own. The hasher has no random key, so all
+/// replicas of one build give the same.
+fn hash(body: &Bytes) -> String {
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    format!("\"{:016x}\"", hasher.finish())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The route table: every method with a `google.api.http` annotation that HTTP can carry, read from the
 //! descriptors. Requests that stream have no route, nor have streams of anything but `google.api.HttpBody`.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, num::NonZeroU32, sync::Arc};
 
 use http::{Method, StatusCode, uri::PathAndQuery};
 use platform::access;
@@ -28,8 +28,8 @@ pub(crate) struct Rpc {
     pub(crate) etag_field: Option<FieldPath>,
     /// The scope that a caller needs; empty: none.
     pub(crate) scope: String,
-    /// Whether the answer is the same for everyone and asking changes nothing.
-    pub(crate) cacheable: bool,
+    /// For how long anyone may keep a success, in seconds; `None`: not at all.
+    pub(crate) cache_seconds: Option<NonZeroU32>,
     /// What a success is made of.
     pub(crate) answers: Answers,
 }
@@ -211,6 +211,18 @@ fn rpc(pool: &DescriptorPool, method: &MethodDescriptor, upstream: usize, answer
         .and_then(|level| level.as_enum_number())
         == Some(NO_SIDE_EFFECTS);
     let is_public = rule("access").and_then(|access| access.as_enum_number()) == Some(PUBLIC);
+    let seconds = rule("cache_seconds").and_then(|seconds| seconds.as_i32()).unwrap_or(0);
+    let cache_seconds = u32::try_from(seconds).map(NonZeroU32::new).map_err(|_| {
+        refuse(format!(
+            "{seconds} is not a number of seconds for which to keep an answer"
+        ))
+    })?;
+    // A stream's hash would be known only at its end.
+    let may_be_kept = is_public && has_no_side_effects && answers != Answers::RawStream;
+    if cache_seconds.is_some() && !may_be_kept {
+        let whose = "only the answer of a public method without side effects, and no stream, may be kept";
+        return Err(refuse(whose.to_owned()));
+    }
     Ok(Rpc {
         path: PathAndQuery::try_from(path).map_err(|error| refuse(error.to_string()))?,
         method: method.clone(),
@@ -219,7 +231,7 @@ fn rpc(pool: &DescriptorPool, method: &MethodDescriptor, upstream: usize, answer
         location: Some(location).filter(|location| !location.is_empty()),
         etag_field,
         scope: text("scope"),
-        cacheable: is_public && has_no_side_effects,
+        cache_seconds,
         answers,
     })
 }

@@ -143,14 +143,44 @@ fn an_annotation_that_cannot_be_served_is_named() {
         r#"location: "/v1/sinks/{nothing}""#,
         "success_status: 404",
         "success_status: 70000",
+        "access: ACCESS_PUBLIC cache_seconds: -1",
+        "access: ACCESS_USER cache_seconds: 1",
+        "cache_seconds: 1",
     ] {
         let method = format!(
             r#"rpc Bad(Sink) returns (Sink) {{
+                option idempotency_level = NO_SIDE_EFFECTS;
                 option (google.api.http) = {{get: "/v1/sinks"}};
                 option (holdfast.options.v1.method) = {{{rules}}};
             }}"#
         );
         assert!(testing::routes(&method).is_err(), "{rules}");
+    }
+}
+
+#[test]
+fn an_answer_may_be_kept_if_it_is_whole_and_changes_nothing() {
+    let table = |output: &str, level: &str| {
+        testing::routes(&format!(
+            r#"rpc Get(Sink) returns ({output}) {{
+                option idempotency_level = {level};
+                option (google.api.http) = {{get: "/v1/sinks"}};
+                option (holdfast.options.v1.method) = {{access: ACCESS_PUBLIC cache_seconds: 60}};
+            }}"#
+        ))
+    };
+    let kept = table("Sink", "NO_SIDE_EFFECTS").expect("it may be kept");
+    let seconds: Vec<_> = kept.iter().filter_map(|route| route.rpc.cache_seconds).collect();
+    assert_eq!(seconds.iter().map(|seconds| seconds.get()).collect::<Vec<_>>(), [60]);
+    for (output, level) in [
+        ("Sink", "IDEMPOTENT"),
+        ("stream google.api.HttpBody", "NO_SIDE_EFFECTS"),
+    ] {
+        let refused = table(output, level).expect_err(level).to_string();
+        assert!(
+            refused.contains("kitchen.v1.Kitchen.Get") && refused.contains("may be kept"),
+            "{refused}"
+        );
     }
 }
 
