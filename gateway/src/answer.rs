@@ -16,7 +16,8 @@ use crate::{
     percent,
     problem::Problem,
     raw_body,
-    routes::{Answers, Route, fields_of_location},
+    routes::Route,
+    rpc::{Answers, fields_of_location},
 };
 
 /// Fields without presence are always written, defaults included; fields with presence only when they are set.

@@ -32,7 +32,7 @@ use crate::{
     client,
     deadline::{self, Deadline},
     problem::Problem,
-    routes::Rpc,
+    rpc::Rpc,
     upstreams::Upstreams,
 };
 

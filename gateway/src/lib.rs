@@ -5,7 +5,7 @@
 //!
 //! 1. [`config`] — what the gateway is told; [`error`] — why it may refuse to start.
 //! 2. `service` — all middleware in one function; `probes` — `/livez`, `/readyz`.
-//! 3. `routes` — the route table, read from `google.api.http`; `template` — one path pattern.
+//! 3. `routes` — the route table, read from `google.api.http`; `template` — one path pattern; `rpc` — what is called.
 //! 4. `deadline`, `body` — how long the request may take, and what it carries, within limits.
 //! 5. `binding` — path, query and body into one message; `json` (text to a tree), `json_message` (a tree to a
 //!    message), `scalar` (one value from text), `field_path` (`task.id`), `update_mask` (what a PATCH changes),
@@ -36,6 +36,7 @@ mod probes;
 mod problem;
 mod raw_body;
 mod routes;
+mod rpc;
 mod scalar;
 mod service;
 mod template;

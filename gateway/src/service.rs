@@ -24,7 +24,8 @@ use crate::{
     forward,
     probes::Probe,
     problem::Problem,
-    routes::{Answers, Found, Route, RouteTable},
+    routes::{Found, Route, RouteTable},
+    rpc::Answers,
     upstreams::{self, Upstreams},
 };
 

@@ -1,3 +1,5 @@
+use platform::access;
+
 use super::*;
 use crate::{testing, upstreams};
 

@@ -11,7 +11,7 @@ use proto::{
 use serde_json::json;
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::world::{Reply, World};
+use crate::{far_end::Reply, world::World};
 
 const TASK_SERVICE: &str = "/holdfast.task.v1.TaskService";
 

@@ -4,6 +4,7 @@
 
 mod calls;
 mod errors;
+mod far_end;
 mod limits;
 mod metadata;
 mod outages;

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, transport::Endpoint};
 use tower::{Service as _, ServiceExt as _};
 
-use crate::world::{Reply, World};
+use crate::{far_end::Reply, world::World};
 
 const EXPORT: &str = "GET /v1/account:export";
 
