@@ -1,8 +1,10 @@
-//! The success: proto3 JSON, and the headers that the contract's options ask for.
+//! The success: proto3 JSON or raw bytes, and the headers that the contract's options ask for.
 
-use axum::body::Body;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use axum::body::{Body, Bytes};
 use http::{
-    HeaderValue, Response, StatusCode,
+    HeaderValue, Response,
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION},
 };
 use prost_reflect::{DynamicMessage, Kind, ReflectMessage as _, SerializeOptions, Value};
@@ -10,16 +12,65 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     field_path::FieldPath,
+    forward::Begun,
     percent,
     problem::Problem,
-    routes::{Route, fields_of_location},
+    raw_body,
+    routes::Route,
+    rpc::{Answers, fields_of_location},
 };
 
 /// Fields without presence are always written, defaults included; fields with presence only when they are set.
 const JSON: SerializeOptions = SerializeOptions::new().skip_default_fields(false);
+const JSON_TYPE: HeaderValue = HeaderValue::from_static("application/json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The answer of a route to a message from its service.
 pub(crate) fn of(route: &Route, message: &DynamicMessage) -> Result<Response<Body>, Problem> {
+    let (content_type, body) = match route.rpc.answers {
+        Answers::Json => (JSON_TYPE, json(route, message)?),
+        Answers::Raw | Answers::RawStream => (raw_body::content_type(message), raw_body::data(message)),
+    };
+    let (caching, etag) = match route.rpc.cache_seconds {
+        Some(seconds) => {
+            let caching = HeaderValue::try_from(format!("public, max-age={seconds}"));
+            (caching.unwrap_or(NO_STORE), etag(message).or_else(|| Some(hash(&body))))
+        }
+        None => (NO_STORE, etag(message)),
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = route.rpc.success_status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CACHE_CONTROL, caching);
+    let location = route
+        .rpc
+        .location
+        .as_deref()
+        .and_then(|template| location(template, message));
+    for (name, text) in [(LOCATION, location), (ETAG, etag)] {
+        if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    Ok(response)
+}
+
+/// The answer of a route to a stream from its service.
+pub(crate) fn streamed(route: &Route, begun: Begun) -> Response<Body> {
+    let (content_type, body) = match begun.first {
+        Some(first) => (raw_body::content_type(&first), raw_body::streamed(first, begun.rest)),
+        None => (raw_body::UNKNOWN_TYPE, Body::empty()),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = route.rpc.success_status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    response
+}
+
+fn json(route: &Route, message: &DynamicMessage) -> Result<Bytes, Problem> {
     let body = match &route.response_body {
         None => serde_json::to_vec(&Whole(message)),
         Some(field) => part(
@@ -28,30 +79,11 @@ pub(crate) fn of(route: &Route, message: &DynamicMessage) -> Result<Response<Bod
             field.supports_presence() && !message.has_field(field),
         ),
     };
-    let body = body.map_err(|error| {
+    body.map(Bytes::from).map_err(|error| {
         let method = route.rpc.method.full_name();
         tracing::error!(rpc.method = method, %error, "the answer has no JSON form");
         Problem::internal()
-    })?;
-
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = route.rpc.success_status;
-    let public = route.rpc.cacheable && route.rpc.success_status == StatusCode::OK;
-    let caching = if public { "public, max-age=300" } else { "no-store" };
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
-    let location = route
-        .rpc
-        .location
-        .as_deref()
-        .and_then(|template| location(template, message));
-    for (name, text) in [(LOCATION, location), (ETAG, etag(message))] {
-        if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
-            headers.insert(name, value);
-        }
-    }
-    Ok(response)
+    })
 }
 
 struct Whole<'a>(&'a DynamicMessage);
@@ -96,4 +128,51 @@ fn etag(message: &DynamicMessage) -> Option<String> {
     let value = message.get_field(&field);
     let etag = value.as_str().filter(|etag| !etag.is_empty() && !etag.contains('"'))?;
     Some(format!("\"{etag}\""))
+}
+
+/// The entity tag of an answer that may be kept and has no `etag` of its own. The hasher has no random key, so all
+/// replicas of one build give the same.
+fn hash(body: &Bytes) -> String {
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    format!("\"{:016x}\"", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+    use crate::{
+        routes::{Found, RouteTable},
+        testing,
+    };
+
+    fn route<'table>(table: &'table RouteTable, path: &str) -> &'table Route {
+        match table.find(&Method::GET, path) {
+            Found::Route(route, _) => route,
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_single_http_body_is_its_bytes() {
+        let table = testing::kitchen();
+        let route = route(&table, "/v1/sinks/a:draw");
+        for (given, sent) in [
+            ("image/png", "image/png"),
+            ("", "application/octet-stream"),
+            ("a\nb", "application/octet-stream"),
+        ] {
+            let mut message = DynamicMessage::new(route.rpc.method.output());
+            message.set_field_by_name("content_type", Value::String(given.to_owned()));
+            message.set_field_by_name("data", Value::Bytes(Bytes::from_static(b"\x00\xff")));
+            let response = of(route, &message).expect("an answer");
+            assert_eq!(response.headers()[CONTENT_TYPE], sent);
+            assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+            let body = response.into_body().collect().await.expect("a body").to_bytes();
+            assert_eq!(&*body, b"\x00\xff");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use http::{
 };
 use prost_reflect::{DynamicMessage, Value};
 
-use crate::{problem::Problem, routes::Rpc};
+use crate::{problem::Problem, rpc::Rpc};
 
 /// Whether a request must find a certain version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

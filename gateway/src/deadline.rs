@@ -1,4 +1,5 @@
-//! How long a request may take: the client's `grpc-timeout`, or 30 seconds.
+//! How long a request may take: the client's `grpc-timeout`, or 30 seconds. An answer that streams has begun by
+//! then, and may last for as long as the client's own `grpc-timeout` lets it.
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ const LONGEST: Duration = Duration::from_hours(1);
 pub(crate) struct Deadline {
     began: Instant,
     end: Instant,
+    asked: Option<Instant>,
 }
 
 impl Deadline {
@@ -29,12 +31,18 @@ impl Deadline {
         Ok(Self {
             began,
             end: began + limit,
+            asked: asked.map(|asked| began + asked),
         })
     }
 
     /// When it passes.
     pub(crate) fn end(self) -> Instant {
         self.end
+    }
+
+    /// When an answer that streams must have ended, if the client set an end.
+    pub(crate) fn stream_end(self) -> Option<Instant> {
+        self.asked
     }
 
     /// When a body must have arrived: a long deadline is for the service's work, not for a slow sender.
@@ -56,4 +64,27 @@ impl Deadline {
 /// The answer when it has passed.
 pub(crate) fn exceeded() -> Problem {
     Problem::new("DEADLINE_EXCEEDED", "the deadline passed")
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_has_no_end_but_the_clients() {
+        let limits = |asked: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(asked) = asked {
+                headers.insert("grpc-timeout", HeaderValue::from_static(asked));
+            }
+            let deadline = Deadline::of(&headers).expect("well-formed");
+            let after = |end: Instant| end.duration_since(Instant::now()).as_secs();
+            (after(deadline.end()), deadline.stream_end().map(after))
+        };
+        assert_eq!(limits(None), (30, None));
+        assert_eq!(limits(Some("5S")), (5, Some(5)));
+        assert_eq!(limits(Some("2H")), (3600, Some(7200)));
+    }
 }

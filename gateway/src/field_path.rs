@@ -26,6 +26,16 @@ impl FieldPath {
         Some(Self { fields })
     }
 
+    /// A field that one segment of a path can hold: a single value, and no message but those that are one in JSON.
+    pub(crate) fn single(message: &MessageDescriptor, dotted: &str) -> Option<Self> {
+        Self::resolve(message, dotted).filter(|path| {
+            let leaf = path.leaf();
+            let is_message =
+                matches!(leaf.kind(), Kind::Message(message) if !message.full_name().starts_with("google.protobuf."));
+            !leaf.is_list() && !leaf.is_map() && !is_message
+        })
+    }
+
     /// The field itself.
     pub(crate) fn leaf(&self) -> &FieldDescriptor {
         &self.fields[self.fields.len() - 1]

@@ -1,7 +1,11 @@
-//! The call: a message of the pool to an upstream, and the answer back.
+//! The call: a message of the pool to an upstream, and the answer back, whole or as a stream.
 
 use std::{error::Error, net::IpAddr, time::Duration};
 
+use futures_util::{
+    TryStreamExt as _,
+    stream::{BoxStream, try_unfold},
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::AUTHORIZATION};
 use platform::{
     clock::Clock,
@@ -12,21 +16,23 @@ use platform::{
 };
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use tonic::{
-    Code, Request, Status,
-    client::Grpc,
+    Code, Request, Status, Streaming,
+    body::Body,
+    client::{Grpc, GrpcService},
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     metadata::MetadataMap,
-    transport,
+    transport::{self, Channel},
 };
-use tower::ServiceExt as _;
+use tower::{BoxError, ServiceExt as _};
+use tracing::Span;
 
 use crate::{
     client,
     deadline::{self, Deadline},
     problem::Problem,
-    routes::Rpc,
+    rpc::Rpc,
     upstreams::Upstreams,
 };
 
@@ -88,7 +94,7 @@ pub(crate) async fn unary(
     let mut request = Request::from_parts(metadata, tonic::Extensions::default(), message);
     request.set_timeout(deadline.remaining());
     let call = async {
-        let mut grpc = Grpc::new(channel.map_result(refuse_other_than_ok)).max_decoding_message_size(MAX_ANSWER_BYTES);
+        let mut grpc = client(channel);
         grpc.ready().await.map_err(Status::from_error)?;
         grpc.unary(request, rpc.path.clone(), DynamicCodec(rpc.method.output()))
             .await
@@ -98,6 +104,80 @@ pub(crate) async fn unary(
         Ok(Err(status)) => Err(failure(&status, rpc, upstream, deadline)),
         Err(_) => Err(deadline::exceeded()),
     }
+}
+
+/// A stream of messages that has begun.
+pub(crate) struct Begun {
+    /// The first message; `None` if there is none.
+    pub(crate) first: Option<DynamicMessage>,
+    /// The others, each fetched when it is asked for; dropping this cancels the call. It ends with an error, which
+    /// is in the log then, if it breaks off or the client's own deadline passes.
+    pub(crate) rest: BoxStream<'static, Result<DynamicMessage, BrokenOff>>,
+}
+
+/// Why a body ends before it is whole. The client cannot be told more: the status is long sent.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer broke off")]
+pub(crate) struct BrokenOff;
+
+/// Calls a method that answers with a stream, and waits for the first message, until the deadline.
+pub(crate) async fn streaming(
+    upstreams: &Upstreams,
+    rpc: &Rpc,
+    message: DynamicMessage,
+    metadata: MetadataMap,
+    deadline: Deadline,
+) -> Result<Begun, Problem> {
+    let (channel, upstream) = upstreams.get(rpc.upstream);
+    let mut request = Request::from_parts(metadata, tonic::Extensions::default(), message);
+    let end = deadline.stream_end();
+    if let Some(end) = end {
+        request.set_timeout(end.saturating_duration_since(Instant::now()));
+    }
+    let call = async {
+        let mut grpc = client(channel);
+        grpc.ready().await.map_err(Status::from_error)?;
+        let codec = DynamicCodec(rpc.method.output());
+        let answer = grpc.server_streaming(request, rpc.path.clone(), codec).await?;
+        let mut messages = answer.into_inner();
+        Ok((messages.message().await?, messages))
+    };
+    let (first, messages) = match timeout_at(deadline.end() + MARGIN, call).await {
+        Ok(Ok(begun)) => begun,
+        Ok(Err(status)) => return Err(failure(&status, rpc, upstream, deadline)),
+        Err(_) => return Err(deadline::exceeded()),
+    };
+    // The rest is read after the request was answered, out of its span.
+    let (span, method) = (Span::current(), rpc.method.clone());
+    let rest = try_unfold(messages, move |mut messages| async move {
+        let next = next(&mut messages, end).await?;
+        Ok(next.map(|message| (message, messages)))
+    });
+    let rest = rest.map_err(move |status: Status| {
+        let method = method.full_name();
+        span.in_scope(|| tracing::warn!(upstream, rpc.method = method, %status, "an answer broke off"));
+        BrokenOff
+    });
+    Ok(Begun {
+        first,
+        rest: Box::pin(rest),
+    })
+}
+
+async fn next(
+    messages: &mut Streaming<DynamicMessage>,
+    end: Option<Instant>,
+) -> Result<Option<DynamicMessage>, Status> {
+    let Some(end) = end else {
+        return messages.message().await;
+    };
+    timeout_at(end + MARGIN, messages.message())
+        .await
+        .unwrap_or_else(|_| Err(Status::deadline_exceeded("the deadline passed")))
+}
+
+fn client(channel: Channel) -> Grpc<impl GrpcService<Body, ResponseBody = Body, Error = BoxError, Future: Send>> {
+    Grpc::new(channel.map_result(refuse_other_than_ok)).max_decoding_message_size(MAX_ANSWER_BYTES)
 }
 
 /// A gRPC service answers 200, errors too. Any other status comes from something between it and us, and its

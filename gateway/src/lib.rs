@@ -5,16 +5,17 @@
 //!
 //! 1. [`config`] — what the gateway is told; [`error`] — why it may refuse to start.
 //! 2. `service` — all middleware in one function; `probes` — `/livez`, `/readyz`.
-//! 3. `routes` — the route table, read from `google.api.http`; `template` — one path pattern.
+//! 3. `routes` — the route table, read from `google.api.http`; `template` — one path pattern; `rpc` — what is called.
 //! 4. `deadline`, `body` — how long the request may take, and what it carries, within limits.
 //! 5. `binding` — path, query and body into one message; `json` (text to a tree), `json_message` (a tree to a
 //!    message), `scalar` (one value from text), `field_path` (`task.id`), `update_mask` (what a PATCH changes),
 //!    `percent` (URI escapes).
 //! 6. `conditions` — `If-Match`, `If-None-Match`.
 //! 7. `upstreams`, `client`, `forward` — where it goes, for whom, and the call itself.
-//! 8. `answer` — the success; `problem`, `error_table` — everything else, as problem+json.
+//! 8. `answer` — the success, as JSON; `raw_body` — as the bytes of `google.api.HttpBody`, streamed or not;
+//!    `problem`, `error_table` — everything else, as problem+json.
 //!
-//! Unary methods only: streaming ones get no route yet.
+//! Streams of anything but `google.api.HttpBody`, and requests that stream, get no route yet.
 
 pub mod config;
 pub mod error;
@@ -33,7 +34,9 @@ mod json_message;
 mod percent;
 mod probes;
 mod problem;
+mod raw_body;
 mod routes;
+mod rpc;
 mod scalar;
 mod service;
 mod template;

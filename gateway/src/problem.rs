@@ -14,7 +14,7 @@ use serde::Serialize;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::{error_table, routes::Rpc};
+use crate::{error_table, rpc::Rpc};
 
 /// What 429 and 503 say when nobody said better.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(1);

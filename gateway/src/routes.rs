@@ -1,35 +1,18 @@
-//! The route table: every unary method with a `google.api.http` annotation, read from the descriptors.
+//! The route table: every method with a `google.api.http` annotation that HTTP can carry, read from the
+//! descriptors. Requests that stream have no route, nor have streams of anything but `google.api.HttpBody`.
 
 use std::{collections::HashMap, sync::Arc};
 
-use http::{Method, StatusCode, uri::PathAndQuery};
-use platform::access;
-use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value,
+use http::Method;
+use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Value};
+
+use crate::{
+    error::StartError,
+    field_path::FieldPath,
+    rpc::{Answers, Rpc},
+    template::Template,
+    update_mask,
 };
-
-use crate::{error::StartError, field_path::FieldPath, template::Template, update_mask};
-
-/// What the gateway calls.
-#[derive(Debug)]
-pub(crate) struct Rpc {
-    /// The method as declared.
-    pub(crate) method: MethodDescriptor,
-    /// `/package.Service/Method`.
-    pub(crate) path: PathAndQuery,
-    /// Which upstream serves it.
-    pub(crate) upstream: usize,
-    /// The status of a success.
-    pub(crate) success_status: StatusCode,
-    /// The template of the Location header of a success, with fields of the response.
-    pub(crate) location: Option<String>,
-    /// The field of the request that an If-Match header sets.
-    pub(crate) etag_field: Option<FieldPath>,
-    /// The scope that a caller needs; empty: none.
-    pub(crate) scope: String,
-    /// Whether the answer is the same for everyone and asking changes nothing.
-    pub(crate) cacheable: bool,
-}
 
 /// Where the body of a request goes.
 #[derive(Debug)]
@@ -94,13 +77,11 @@ impl RouteTable {
             else {
                 continue;
             };
-            if method.is_client_streaming() || method.is_server_streaming() {
-                continue;
-            }
+            let Some(answers) = Answers::of(&method) else { continue };
             let upstream = upstream(method.parent_service().full_name()).ok_or_else(|| StartError::NoUpstream {
                 method: method.full_name().to_owned(),
             })?;
-            let rpc = Arc::new(rpc(pool, &method, upstream)?);
+            let rpc = Arc::new(Rpc::read(pool, &method, upstream, answers)?);
             let rules = options.get_extension(annotation);
             let Some(rule) = rules.as_message() else { continue };
             for rule in std::iter::once(rule).chain(additional(rule).iter().filter_map(Value::as_message)) {
@@ -140,71 +121,6 @@ impl RouteTable {
     }
 }
 
-/// What `holdfast.options.v1.method` and the method's own options say.
-fn rpc(pool: &DescriptorPool, method: &MethodDescriptor, upstream: usize) -> Result<Rpc, StartError> {
-    const NO_SIDE_EFFECTS: i32 = 1;
-    const PUBLIC: i32 = 1;
-    let rules = access::method_rules(pool, method);
-    let rule = |name: &str| rules.as_ref().and_then(|rules| rules.get_field_by_name(name));
-    let text = |name: &str| {
-        rule(name)
-            .and_then(|value| value.as_str().map(str::to_owned))
-            .unwrap_or_default()
-    };
-    let refuse = |problem: String| StartError::Route {
-        method: method.full_name().to_owned(),
-        pattern: String::new(),
-        problem,
-    };
-
-    let status = rule("success_status").and_then(|status| status.as_i32()).unwrap_or(0);
-    let success_status = match status {
-        0 => StatusCode::OK,
-        status => u16::try_from(status)
-            .ok()
-            .and_then(|status| StatusCode::from_u16(status).ok())
-            .filter(StatusCode::is_success)
-            .ok_or_else(|| refuse(format!("{status} is not the status of a success")))?,
-    };
-    let location = text("location");
-    for field in fields_of_location(&location) {
-        if FieldPath::resolve(&method.output(), field).is_none() {
-            return Err(refuse(format!(
-                "the location names {field}, which the response does not have"
-            )));
-        }
-    }
-    let etag_field = match text("etag_field").as_str() {
-        "" => None,
-        name => Some(
-            bindable(&method.input(), name)
-                .ok_or_else(|| refuse(format!("the etag, {name}, is not a field of the request")))?,
-        ),
-    };
-    let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
-    let has_no_side_effects = method
-        .options()
-        .get_field_by_name("idempotency_level")
-        .and_then(|level| level.as_enum_number())
-        == Some(NO_SIDE_EFFECTS);
-    let is_public = rule("access").and_then(|access| access.as_enum_number()) == Some(PUBLIC);
-    Ok(Rpc {
-        path: PathAndQuery::try_from(path).map_err(|error| refuse(error.to_string()))?,
-        method: method.clone(),
-        upstream,
-        success_status,
-        location: Some(location).filter(|location| !location.is_empty()),
-        etag_field,
-        scope: text("scope"),
-        cacheable: is_public && has_no_side_effects,
-    })
-}
-
-/// The fields that a Location template names.
-pub(crate) fn fields_of_location(location: &str) -> impl Iterator<Item = &str> {
-    location.split('{').skip(1).filter_map(|part| part.split('}').next())
-}
-
 /// One binding of a `google.api.HttpRule`.
 fn route(rpc: &Arc<Rpc>, rule: &DynamicMessage) -> Result<Route, StartError> {
     let (http_method, pattern) = method_and_pattern(rule);
@@ -220,7 +136,7 @@ fn route(rpc: &Arc<Rpc>, rule: &DynamicMessage) -> Result<Route, StartError> {
         .variables()
         .iter()
         .map(|variable| {
-            bindable(&request, &variable.field)
+            FieldPath::single(&request, &variable.field)
                 .ok_or_else(|| refuse(format!("{} is not a single value of the request", variable.field)))
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -242,6 +158,11 @@ fn route(rpc: &Arc<Rpc>, rule: &DynamicMessage) -> Result<Route, StartError> {
                 .ok_or_else(|| refuse(format!("the response body, {name}, is not a field of the response")))?,
         ),
     };
+    if response_body.is_some() && rpc.answers != Answers::Json {
+        return Err(refuse(
+            "a part of google.api.HttpBody is not a response body".to_owned(),
+        ));
+    }
     let mask =
         update_mask::field(&request).filter(|_| http_method == Method::PATCH && matches!(body, BodyRule::Field(_)));
     Ok(Route {
@@ -290,16 +211,6 @@ fn additional(rule: &DynamicMessage) -> Vec<Value> {
     rule.get_field_by_name("additional_bindings")
         .and_then(|bindings| bindings.as_list().map(<[Value]>::to_vec))
         .unwrap_or_default()
-}
-
-/// A field that one segment of a path can hold: a single value, and no message but those that are one in JSON.
-fn bindable(request: &MessageDescriptor, name: &str) -> Option<FieldPath> {
-    FieldPath::resolve(request, name).filter(|path| {
-        let leaf = path.leaf();
-        let is_message =
-            matches!(leaf.kind(), Kind::Message(message) if !message.full_name().starts_with("google.protobuf."));
-        !leaf.is_list() && !leaf.is_map() && !is_message
-    })
 }
 
 fn refuse_ambiguous(routes: &[Route]) -> Result<(), StartError> {

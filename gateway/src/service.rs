@@ -25,6 +25,7 @@ use crate::{
     probes::Probe,
     problem::Problem,
     routes::{Found, Route, RouteTable},
+    rpc::Answers,
     upstreams::{self, Upstreams},
 };
 
@@ -109,10 +110,15 @@ impl Gateway {
         let address = peer.map(|peer| client::address(peer.0.ip(), &head.headers, &self.config.trusted_proxies));
         let service_token = forward::service_token(&self.config.service_keys, &*self.config.clock);
         let metadata = forward::metadata(&head.headers, request_id, address, &service_token);
-        let answer = forward::unary(&self.upstreams, &route.rpc, message, metadata, deadline)
-            .await
-            .map_err(|problem| condition.explain(problem))?;
-        let response = answer::of(route, &answer)?;
+        let (upstreams, rpc) = (&self.upstreams, &*route.rpc);
+        let response = if rpc.answers == Answers::RawStream {
+            let answer = forward::streaming(upstreams, rpc, message, metadata, deadline).await;
+            answer.map(|answer| answer::streamed(route, answer))
+        } else {
+            let answer = forward::unary(upstreams, rpc, message, metadata, deadline).await;
+            answer.and_then(|answer| answer::of(route, &answer))
+        };
+        let response = response.map_err(|problem| condition.explain(problem))?;
         Ok(conditions::not_modified(&head.headers, &head.method, response))
     }
 }

@@ -32,6 +32,15 @@ const KITCHEN: &str = r#"
     rpc Follow(Sink) returns (stream Sink) {
       option (google.api.http) = {get: "/v1/sinks:follow"};
     }
+    rpc Export(Sink) returns (stream google.api.HttpBody) {
+      option (google.api.http) = {get: "/v1/sinks:export"};
+    }
+    rpc Draw(Sink) returns (google.api.HttpBody) {
+      option (google.api.http) = {get: "/v1/sinks/{string_value}:draw"};
+    }
+    rpc Import(stream google.api.HttpBody) returns (Sink) {
+      option (google.api.http) = {post: "/v1/sinks:import" body: "*"};
+    }
     rpc Unannotated(Sink) returns (Sink);
 "#;
 
@@ -42,6 +51,7 @@ fn proto(methods: &str) -> String {
 syntax = "proto3";
 package kitchen.v1;
 import "google/api/annotations.proto";
+import "google/api/httpbody.proto";
 import "google/protobuf/duration.proto";
 import "google/protobuf/field_mask.proto";
 import "google/protobuf/struct.proto";

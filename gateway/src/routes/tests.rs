@@ -1,3 +1,5 @@
+use platform::access;
+
 use super::*;
 use crate::{testing, upstreams};
 
@@ -14,7 +16,7 @@ fn found(table: &RouteTable, method: &str, path: &str) -> String {
 }
 
 #[test]
-fn every_annotated_unary_method_of_the_contracts_has_a_route() {
+fn every_annotated_method_of_the_contracts_that_http_can_carry_has_a_route() {
     let pool = access::descriptor_pool();
     let annotation = pool.get_extension_by_name("google.api.http").expect("the annotation");
     let table = RouteTable::read(&pool, upstreams::serving).expect("the contracts can be served");
@@ -23,8 +25,9 @@ fn every_annotated_unary_method_of_the_contracts_has_a_route() {
         .services()
         .flat_map(|service| service.methods().collect::<Vec<_>>())
     {
-        if method.options().has_extension(&annotation) && !method.is_server_streaming() && !method.is_client_streaming()
-        {
+        let is_raw = method.output().full_name() == "google.api.HttpBody";
+        let can_be_carried = !method.is_client_streaming() && (is_raw || !method.is_server_streaming());
+        if method.options().has_extension(&annotation) && can_be_carried {
             annotated += 1;
             assert!(
                 table.iter().any(|route| route.rpc.method == method),
@@ -42,6 +45,7 @@ fn the_contract_has_these_routes() {
     for (method, path, expected) in [
         ("POST", "/v1/auth/register", "Register"),
         ("GET", "/.well-known/jwks.json", "GetJwks"),
+        ("GET", "/v1/account:export", "ExportAccount"),
         ("GET", "/v1/tasks", "ListTasks"),
         ("POST", "/v1/tasks", "CreateTask"),
         ("GET", "/v1/tasks/a", "GetTask"),
@@ -66,13 +70,16 @@ fn the_contract_has_these_routes() {
 }
 
 #[test]
-fn additional_bindings_are_routes_and_streams_are_not_yet() {
+fn additional_bindings_and_streams_of_bytes_are_routes_and_other_streams_are_not_yet() {
     let table = testing::kitchen();
     assert_eq!(found(&table, "GET", "/v1/sinks/1"), "Find");
     assert_eq!(found(&table, "GET", "/v1/rooms/a/sinks/b"), "Find");
     assert_eq!(found(&table, "GET", "/v1/rooms/a/all"), "Find");
+    assert_eq!(found(&table, "GET", "/v1/sinks:export"), "Export");
+    assert_eq!(found(&table, "GET", "/v1/sinks/a:draw"), "Draw");
     // Not Follow, which streams: the path is taken for a literal that no route has.
     assert_eq!(found(&table, "GET", "/v1/sinks:follow"), "404");
+    assert_eq!(found(&table, "POST", "/v1/sinks:import"), "404");
     assert!(table.iter().all(|route| route.rpc.method.name() != "Unannotated"));
 }
 
@@ -138,15 +145,56 @@ fn an_annotation_that_cannot_be_served_is_named() {
         r#"location: "/v1/sinks/{nothing}""#,
         "success_status: 404",
         "success_status: 70000",
+        "access: ACCESS_PUBLIC cache_seconds: -1",
+        "access: ACCESS_USER cache_seconds: 1",
+        "cache_seconds: 1",
     ] {
         let method = format!(
             r#"rpc Bad(Sink) returns (Sink) {{
+                option idempotency_level = NO_SIDE_EFFECTS;
                 option (google.api.http) = {{get: "/v1/sinks"}};
                 option (holdfast.options.v1.method) = {{{rules}}};
             }}"#
         );
         assert!(testing::routes(&method).is_err(), "{rules}");
     }
+}
+
+#[test]
+fn an_answer_may_be_kept_if_it_is_whole_and_changes_nothing() {
+    let table = |output: &str, level: &str| {
+        testing::routes(&format!(
+            r#"rpc Get(Sink) returns ({output}) {{
+                option idempotency_level = {level};
+                option (google.api.http) = {{get: "/v1/sinks"}};
+                option (holdfast.options.v1.method) = {{access: ACCESS_PUBLIC cache_seconds: 60}};
+            }}"#
+        ))
+    };
+    let kept = table("Sink", "NO_SIDE_EFFECTS").expect("it may be kept");
+    let seconds: Vec<_> = kept.iter().filter_map(|route| route.rpc.cache_seconds).collect();
+    assert_eq!(seconds.iter().map(|seconds| seconds.get()).collect::<Vec<_>>(), [60]);
+    for (output, level) in [
+        ("Sink", "IDEMPOTENT"),
+        ("stream google.api.HttpBody", "NO_SIDE_EFFECTS"),
+    ] {
+        let refused = table(output, level).expect_err(level).to_string();
+        assert!(
+            refused.contains("kitchen.v1.Kitchen.Get") && refused.contains("may be kept"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn a_part_of_raw_bytes_is_no_response_body() {
+    let refused = testing::routes(
+        r#"rpc Bad(Sink) returns (stream google.api.HttpBody) {
+            option (google.api.http) = {get: "/v1/sinks" response_body: "data"};
+        }"#,
+    );
+    let refused = refused.expect_err("it is the whole body").to_string();
+    assert!(refused.contains("google.api.HttpBody"), "{refused}");
 }
 
 #[test]

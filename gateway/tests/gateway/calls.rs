@@ -11,7 +11,7 @@ use proto::{
 use serde_json::json;
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::world::{Reply, World};
+use crate::{far_end::Reply, world::World};
 
 const TASK_SERVICE: &str = "/holdfast.task.v1.TaskService";
 
@@ -192,21 +192,45 @@ async fn each_package_has_its_service() {
 }
 
 #[tokio::test]
-async fn what_is_public_and_harmless_may_be_cached() {
-    let world = World::start().await;
-    world.auth.replies(Reply::message(&GetJwksResponse {
-        keys: vec![JsonWebKey {
-            kty: "EC".to_owned(),
-            ..JsonWebKey::default()
-        }],
-    }));
-    let answer = world.send("GET /.well-known/jwks.json").await;
-    assert_eq!(answer.status, 200);
+async fn what_may_be_kept_says_for_how_long_and_has_an_etag() {
+    let (world, replica) = (World::start().await, World::start().await);
+    let jwks = |kid: &str| {
+        Reply::message(&GetJwksResponse {
+            keys: vec![JsonWebKey {
+                kid: kid.to_owned(),
+                ..JsonWebKey::default()
+            }],
+        })
+    };
+    world.auth.replies(jwks("one"));
+    replica.auth.replies(jwks("one"));
+    let line = "GET /.well-known/jwks.json";
+    let answer = world.send(line).await;
+    assert_eq!((answer.status, &answer.json()["keys"][0]["kid"]), (200, &json!("one")));
     assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
-    assert_eq!(answer.json()["keys"][0]["kty"], "EC");
+    let etag = answer.header("etag").expect("an entity tag");
+    assert!(etag.len() > 2 && etag.starts_with('"') && etag.ends_with('"'), "{etag}");
+    assert_eq!(replica.send(line).await.header("etag"), Some(etag));
+
+    let known = format!("if-none-match: {etag}");
+    let unchanged = world.send_with(line, &[&known], "").await;
+    assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
+    assert_eq!(unchanged.header("etag"), Some(etag));
+    assert_eq!(unchanged.header("cache-control"), Some("public, max-age=300"));
+
+    world.auth.replies(jwks("two"));
+    let changed = world.send_with(line, &[&known], "").await;
     assert_eq!(
-        world.send("GET /v1/auth/session").await.header("cache-control"),
-        Some("no-store")
+        (changed.status, &changed.json()["keys"][0]["kid"]),
+        (200, &json!("two"))
+    );
+    assert_ne!(changed.header("etag"), Some(etag));
+
+    // What says nothing is not kept.
+    let session = world.send("GET /v1/auth/session").await;
+    assert_eq!(
+        (session.header("cache-control"), session.header("etag")),
+        (Some("no-store"), None)
     );
 }
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 use platform::wire_error::WireError;
 use tonic::Code;
 
-use crate::world::{Answer, Reply, World};
+use crate::{
+    far_end::Reply,
+    world::{Answer, World},
+};
 
 async fn answer_to(world: &World, error: WireError) -> Answer {
     world.task.replies(Reply::Status(error.into()));

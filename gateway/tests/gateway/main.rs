@@ -4,7 +4,9 @@
 
 mod calls;
 mod errors;
+mod far_end;
 mod limits;
 mod metadata;
 mod outages;
+mod streams;
 mod world;

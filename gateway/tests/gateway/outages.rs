@@ -2,7 +2,10 @@
 
 use tonic::Status;
 
-use crate::world::{Nowhere, Reply, World};
+use crate::{
+    far_end::Reply,
+    world::{Nowhere, World},
+};
 
 #[tokio::test]
 async fn a_service_that_is_not_there_is_unavailable() {

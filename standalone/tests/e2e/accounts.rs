@@ -119,10 +119,12 @@ async fn refusals_carry_their_reason_and_fields() {
     world.end().await;
 }
 
+/// OA-10: public members only, kept for five minutes and asked for again cheaply.
 #[tokio::test]
-async fn the_published_keys_are_a_key_set() {
+async fn oa_10_the_jwks_is_public_and_can_be_kept() {
+    const PATH: &str = "/.well-known/jwks.json";
     let world = World::new().await;
-    let keys = world.send(Method::GET, "/.well-known/jwks.json", &[], None).await;
+    let keys = world.send(Method::GET, PATH, &[], None).await;
     assert_eq!(keys.status, 200);
     let [key] = &keys.json["keys"].as_array().unwrap()[..] else {
         panic!("{keys:?}")
@@ -130,6 +132,45 @@ async fn the_published_keys_are_a_key_set() {
     let mut names: Vec<_> = key.as_object().unwrap().keys().map(String::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, ["alg", "crv", "kid", "kty", "use", "x", "y"]);
+    assert_eq!((&key["use"], &key["alg"]), (&json!("sig"), &json!("ES256")));
+    assert!(key["kid"].as_str().is_some_and(|kid| !kid.is_empty()));
+    assert_eq!(keys.header("cache-control"), "public, max-age=300");
+
+    let etag = keys.header("etag");
+    assert!(etag.len() > 2 && etag.starts_with('"') && etag.ends_with('"'), "{etag}");
+    let unchanged = world.send(Method::GET, PATH, &[("if-none-match", etag)], None).await;
+    assert_eq!((unchanged.status.as_u16(), unchanged.bytes.len()), (304, 0));
+    assert_eq!(unchanged.header("etag"), etag);
+    assert_eq!(unchanged.header("cache-control"), "public, max-age=300");
+
+    // The tag is that of the keys, not of the process.
+    let other = World::new().await;
+    let others = other.send(Method::GET, PATH, &[("if-none-match", etag)], None).await;
+    assert_eq!(others.status, 200);
+    assert_ne!(others.header("etag"), etag);
+    other.end().await;
+    let world = world.restarted().await;
+    assert_eq!(world.send(Method::GET, PATH, &[], None).await.header("etag"), etag);
+    world.end().await;
+}
+
+/// OA-11: nobody on the way keeps a token (RFC 6749, section 5.1).
+#[tokio::test]
+async fn oa_11_answers_with_tokens_are_no_store() {
+    let world = World::new().await;
+    let post = async |path: &str, form: &serde_json::Value| {
+        let answer = world.send(Method::POST, path, &[], Some(form)).await;
+        assert!(answer.status.is_success(), "{path}: {answer:?}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+        assert_eq!((answer.header("etag"), answer.header("expires")), ("", ""), "{path}");
+        answer.json["tokens"]["refreshToken"].clone()
+    };
+    let form = json!({"email": "ada@example.com", "password": PASSWORD});
+    post("/v1/auth/register", &form).await;
+    let refresh_token = post("/v1/auth/login", &form).await;
+    assert!(refresh_token.is_string());
+    let next = post("/v1/auth/refresh", &json!({"refreshToken": refresh_token})).await;
+    assert!(next.is_string() && next != refresh_token);
     world.end().await;
 }
 
