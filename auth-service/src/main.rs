@@ -45,7 +45,7 @@ impl Service for AuthService {
 
     async fn serve(running: Running) -> Result<(), StartError> {
         let config = Config::from_settings(&running.settings, running.readiness)?;
-        serve(running.listener, config, running.shutdown).await
+        serve(running.sockets, config, running.shutdown).await
     }
 
     async fn migrate(settings: Settings) -> Result<(), StartError> {

@@ -17,6 +17,7 @@ use platform::{
     service_credential::ServiceKeys,
     serving::{self, Protocol, Readiness},
     testing::ManualClock,
+    tls::ClientTls,
 };
 use prost::Message;
 use serde_json::Value;
@@ -218,6 +219,7 @@ impl World {
         let clock = Arc::new(ManualClock::new());
         let readiness = Readiness::default();
         let mut config = Config {
+            tls: ClientTls::default(),
             auth_addr: vec![uri(auth.address)],
             task_addr: vec![uri(task.address)],
             trusted_proxies: Vec::new(),

@@ -560,8 +560,12 @@ async fn postgres_roles_have_the_rights_they_need_and_no_others() {
 
 /// Somebody registers and has a task.
 async fn work(holdfast: &Holdfast) {
-    let channel =
-        |address: std::net::SocketAddr| platform::channel::connect(&[format!("http://{address}").parse().unwrap()]);
+    let channel = |address: std::net::SocketAddr| {
+        platform::channel::connect(
+            &[format!("http://{address}").parse().unwrap()],
+            &platform::tls::ClientTls::default(),
+        )
+    };
     let registration = RegisterRequest {
         email: "ada@example.com".to_owned(),
         password: "correct horse battery staple".to_owned(),
