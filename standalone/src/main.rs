@@ -68,14 +68,14 @@ fn announce(settings: &Settings, addresses: Addresses) {
         Some(_) => ("https", "(gRPC, TLS)"),
     };
     println!(
-        r#"Holdfast {version} is ready.
+        r"Holdfast {version} is ready.
 
   REST           {http}://{gateway}
   auth-service   {auth}  {grpc}
   task-service   {task}  {grpc}
   admin          http://{admin}
   data           {data}
-"#,
+",
         version = env!("CARGO_PKG_VERSION"),
         data = settings.data_dir.display(),
     );
