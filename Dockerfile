@@ -34,8 +34,10 @@ COPY --from=build \
     /build/target/release/holdfast \
     /build/target/release/task-service \
     /usr/local/bin/
+# A container listens beyond its loopback or is not reached at all; who gets there is decided where its port is published.
 ENV HOLDFAST_DATA_DIR=/data \
-    HOLDFAST_GATEWAY_LISTEN=0.0.0.0:8080
+    HOLDFAST_GATEWAY_LISTEN=0.0.0.0:8080 \
+    HOLDFAST_PLAINTEXT=on
 USER 10001:10001
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=6s --start-period=30s --start-interval=1s CMD ["holdfast", "healthcheck"]

@@ -37,13 +37,15 @@ use platform::{
     access::AccessTable,
     configuration::{DatabaseUrl, Mistake, Settings},
     database::{DataError, Database, Engine, ServiceDatabase, StoreError},
-    serving::{MAX_MESSAGE_BYTES, Protocol, add_reflection, grpc_service, health_service, serve as serve_connections},
+    serving::{
+        MAX_MESSAGE_BYTES, Protocol, Sockets, add_reflection, grpc_service, health_service, serve as serve_connections,
+    },
     verification::{Authentication, AuthenticationLayer, KeyRing, Verifier},
 };
 use proto::auth::v1::{
     account_events_service_server::AccountEventsServiceServer, auth_service_server::AuthServiceServer,
 };
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
@@ -92,11 +94,12 @@ pub enum StartError {
     Threads(std::io::Error),
 }
 
-/// Serves on the listener until the shutdown, then drains and closes the database.
-pub async fn serve(listener: TcpListener, config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
+/// Serves on the sockets until the shutdown, then drains and closes the database.
+pub async fn serve(sockets: impl Into<Sockets>, config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
+    let sockets = sockets.into();
     match config.database {
-        DatabaseUrl::Sqlite(_) => serve_on::<sqlx::Sqlite>(listener, config, shutdown).await,
-        DatabaseUrl::Postgres(_) => serve_on::<sqlx::Postgres>(listener, config, shutdown).await,
+        DatabaseUrl::Sqlite(_) => serve_on::<sqlx::Sqlite>(sockets, config, shutdown).await,
+        DatabaseUrl::Postgres(_) => serve_on::<sqlx::Postgres>(sockets, config, shutdown).await,
     }
 }
 
@@ -118,11 +121,7 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<(), StartError> {
     Ok(())
 }
 
-async fn serve_on<E: Engine>(
-    listener: TcpListener,
-    config: Config,
-    shutdown: CancellationToken,
-) -> Result<(), StartError> {
+async fn serve_on<E: Engine>(sockets: Sockets, config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
     let database = E::open(&config.database, &store::SCHEMA).await?;
     let rpc = assemble(&database, &config).await?;
     config.readiness.add("accounts database", {
@@ -162,7 +161,7 @@ async fn serve_on<E: Engine>(
         add_reflection(&mut routes, SERVICES);
     }
     let service = grpc_service(routes.routes(), &access, &authentication);
-    serve_connections(listener, service, Protocol::Http2, shutdown).await;
+    serve_connections(sockets, service, Protocol::Http2, shutdown).await;
     drop(upkeep);
     database.close().await;
     Ok(())

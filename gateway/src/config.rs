@@ -9,6 +9,7 @@ use platform::{
     configuration::{Mistake, Settings},
     service_credential::ServiceKeys,
     serving::Readiness,
+    tls::ClientTls,
 };
 
 /// Everything the gateway needs to know.
@@ -18,6 +19,8 @@ pub struct Config {
     pub auth_addr: Vec<Uri>,
     /// Where task-service is.
     pub task_addr: Vec<Uri>,
+    /// How they are reached by `https`.
+    pub tls: ClientTls,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Sign what the gateway states of its clients.
@@ -35,6 +38,7 @@ impl Config {
         Ok(Self {
             auth_addr: settings.auth_addr.clone(),
             task_addr: settings.task_addr.clone(),
+            tls: settings.tls.client.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
             service_keys: settings.require_service_keys()?,
             clock: Arc::new(SystemClock),

@@ -48,14 +48,13 @@ mod upstreams;
 pub use config::Config;
 pub use error::StartError;
 
-use platform::serving::{self, Protocol};
-use tokio::net::TcpListener;
+use platform::serving::{self, Protocol, Sockets};
 use tokio_util::sync::CancellationToken;
 
 /// Serves HTTP until the shutdown, then drains. Fails at once if the contracts have a route that cannot be
 /// served; adds its checks (both services answer SERVING) to the configuration's readiness.
-pub async fn serve(listener: TcpListener, config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
+pub async fn serve(sockets: impl Into<Sockets>, config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
     let service = service::http_service(config)?;
-    serving::serve(listener, service, Protocol::Any, shutdown).await;
+    serving::serve(sockets, service, Protocol::Any, shutdown).await;
     Ok(())
 }

@@ -34,7 +34,7 @@ impl Service for Gateway {
 
     async fn serve(running: Running) -> Result<(), StartError> {
         let config = Config::from_settings(&running.settings, running.readiness)?;
-        serve(running.listener, config, running.shutdown).await
+        serve(running.sockets, config, running.shutdown).await
     }
 
     /// It keeps no data.

@@ -36,7 +36,7 @@ impl Upstreams {
     /// Channels to the configured addresses; they connect when first used.
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            channels: [channel::connect(&config.auth_addr), channel::connect(&config.task_addr)],
+            channels: [&config.auth_addr, &config.task_addr].map(|addresses| channel::connect(addresses, &config.tls)),
         }
     }
 

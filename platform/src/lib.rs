@@ -10,6 +10,7 @@
 //! - [`account_events`] — what auth-service ended, followed.
 //! - [`service_credential`] — how services know each other.
 //! - [`serving`] — listeners, limits, deadlines, drain, health, the admin listener.
+//! - [`tls`] — certificates of listeners and of calls, read again when they change.
 //! - [`channel`] — connections to the other services.
 //! - [`database`] — engines, statements, transactions.
 
@@ -28,5 +29,6 @@ pub mod serving;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tls;
 pub mod verification;
 pub mod wire_error;

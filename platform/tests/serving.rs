@@ -35,6 +35,7 @@ use platform::{
         health_service, serve,
     },
     testing::{ManualClock, TestIssuer},
+    tls::ClientTls,
     verification::{Authentication, AuthenticationLayer, Caller, KeyRing, SCOPE, Verifier, require_caller},
 };
 use prost::Message as _;
@@ -198,7 +199,10 @@ impl World {
 
     /// As the services and the gateway connect.
     fn channel(&self) -> Channel {
-        channel::connect(&[format!("http://{}", self.address).parse().unwrap()])
+        channel::connect(
+            &[format!("http://{}", self.address).parse().unwrap()],
+            &ClientTls::default(),
+        )
     }
 
     async fn connect(&self) -> Client {

@@ -8,7 +8,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use clap::Args as _;
 use platform::{
     configuration::{self, Arguments, DatabasePooler, DatabaseUrl, LogFormat, Mistake, NoCommands, Program, Settings},
-    testing::{ManualClock, Workspace},
+    testing::{ManualClock, TestAuthority, Workspace},
 };
 
 fn check(change: impl FnOnce(&mut Arguments)) -> Result<Settings, Vec<Mistake>> {
@@ -45,6 +45,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.task_listen, address("127.0.0.1:50052"));
     assert_eq!(settings.gateway_listen, address("127.0.0.1:8080"));
     assert_eq!(settings.admin_listen, None);
+    assert!(settings.tls.grpc.is_none() && settings.tls.http.is_none());
     assert!(settings.auth_database_url == DatabaseUrl::Sqlite("./data/auth.db".into()));
     assert!(settings.task_database_url == DatabaseUrl::Sqlite("./data/task.db".into()));
     assert_eq!(settings.auth_addr, ["http://127.0.0.1:50051"]);
@@ -73,6 +74,11 @@ fn every_mistake_is_told_at_once_by_name_and_without_the_value() {
         task_listen: bad(),
         gateway_listen: bad(),
         admin_listen: Some(bad()),
+        tls_certificate_file: Some(bad()),
+        tls_key_file: Some(bad()),
+        tls_client_authority_file: Some(bad()),
+        tls_authority_file: Some(bad()),
+        plaintext: bad(),
         auth_database_url: Some(bad()),
         auth_database_url_file: None,
         task_database_url: None,
@@ -101,9 +107,15 @@ fn every_mistake_is_told_at_once_by_name_and_without_the_value() {
         panic!("no mistake was found")
     };
     let told: Vec<&str> = mistakes.iter().map(|mistake| mistake.setting).collect();
-    let known: BTreeSet<String> = variables()
-        .into_iter()
-        .filter(|name| name != "HOLDFAST_DATA_DIR" && !name.ends_with("_FILE"))
+    let all = variables();
+    let holds_another = |name: &str| {
+        let other = name.strip_suffix("_FILE");
+        other.is_some_and(|other| all.iter().any(|name| name == other))
+    };
+    let known: BTreeSet<String> = all
+        .iter()
+        .filter(|name| *name != "HOLDFAST_DATA_DIR" && !holds_another(name))
+        .cloned()
         .collect();
     assert_eq!(told.len(), known.len(), "each once: {told:?}");
     assert_eq!(told.iter().map(ToString::to_string).collect::<BTreeSet<_>>(), known);
@@ -216,7 +228,12 @@ fn an_empty_value_is_none() {
         arguments.master_key_file = empty();
         arguments.service_key = empty();
         arguments.service_key_file = empty();
+        arguments.tls_certificate_file = empty();
+        arguments.tls_key_file = empty();
+        arguments.tls_client_authority_file = empty();
+        arguments.tls_authority_file = empty();
     });
+    assert!(settings.tls.grpc.is_none() && settings.tls.http.is_none());
     assert!(settings.admin_listen.is_none() && settings.master_keys.is_none() && settings.service_keys.is_none());
     assert!(settings.auth_database_url == DatabaseUrl::Sqlite("./data/auth.db".into()));
 }
@@ -332,11 +349,12 @@ fn service_keys_have_thirty_two_bytes() {
 #[test]
 fn addresses_issuers_and_origins_are_told_apart() {
     let settings = accepted(|arguments| {
-        arguments.auth_addr = "http://a:1,http://[::1]:2".to_owned();
+        arguments.auth_addr =
+            "http://a:1,http://[::1]:2,https://b.example:3,https://[::1]:4,https://10.0.0.1:5".to_owned();
         arguments.issuer = "https://tasks.example.com/path".to_owned();
         arguments.allowed_origins = "https://app.example.com, http://localhost:3000".to_owned();
     });
-    assert_eq!(settings.auth_addr.len(), 2);
+    assert_eq!(settings.auth_addr.len(), 5);
     assert_eq!(settings.issuer, "https://tasks.example.com/path");
     assert_eq!(
         settings.allowed_origins,
@@ -350,6 +368,10 @@ fn addresses_issuers_and_origins_are_told_apart() {
         "ftp://a:1",
         "http://a:1/path",
         "http://a:1, nonsense",
+        "https://a",
+        "https://a:1/path",
+        // No certificate has such a name.
+        "https://a..b:1",
     ] {
         let refused = mistake(|arguments| arguments.task_addr = bad.to_owned());
         assert_eq!(refused.setting, "HOLDFAST_TASK_ADDR", "{bad}");
@@ -369,6 +391,154 @@ fn addresses_issuers_and_origins_are_told_apart() {
         let refused = mistake(|arguments| arguments.allowed_origins = bad.to_owned());
         assert_eq!(refused.setting, "HOLDFAST_ALLOWED_ORIGINS", "{bad}");
     }
+}
+
+/// AP-10: beyond loopback nothing is spoken in plaintext by mistake.
+#[test]
+fn ap_10_plaintext_beyond_loopback_needs_to_be_asked_for() {
+    type Set = fn(&mut Arguments, &str);
+    let public: [(&str, Set); 3] = [
+        ("HOLDFAST_AUTH_LISTEN", |arguments, listen| {
+            arguments.auth_listen = listen.to_owned();
+        }),
+        ("HOLDFAST_TASK_LISTEN", |arguments, listen| {
+            arguments.task_listen = listen.to_owned();
+        }),
+        ("HOLDFAST_GATEWAY_LISTEN", |arguments, listen| {
+            arguments.gateway_listen = listen.to_owned();
+        }),
+    ];
+    let admin: (&str, Set) = ("HOLDFAST_ADMIN_LISTEN", |arguments, listen| {
+        arguments.admin_listen = Some(listen.to_owned());
+    });
+    let workspace = Workspace::new();
+    let certificate = TestAuthority::new(workspace.path().join("authority")).certify("service");
+    let with_tls = |arguments: &mut Arguments| {
+        arguments.tls_certificate_file = Some(certificate.certificate.display().to_string());
+        arguments.tls_key_file = Some(certificate.key.display().to_string());
+    };
+    for (setting, set) in public.into_iter().chain([admin]) {
+        for loopback in ["127.0.0.1:1", "127.255.3.4:1", "[::1]:1"] {
+            accepted(|arguments| set(arguments, loopback));
+        }
+        for beyond in [
+            "0.0.0.0:1",
+            "10.0.0.1:1",
+            "192.0.2.1:1",
+            "[::]:1",
+            "[fe80::1]:1",
+            "[::ffff:127.0.0.1]:1",
+        ] {
+            let refused = mistake(|arguments| set(arguments, beyond));
+            assert_eq!(refused.setting, setting, "{beyond}");
+            let told = |word| refused.problem.contains(word);
+            assert!(told("loopback") && told("HOLDFAST_PLAINTEXT=on"), "{refused}");
+            accepted(|arguments| {
+                set(arguments, beyond);
+                arguments.plaintext = "on".to_owned();
+            });
+            if setting == admin.0 {
+                let refused = mistake(|arguments| {
+                    set(arguments, beyond);
+                    with_tls(arguments);
+                });
+                assert_eq!(refused.setting, setting, "it has no TLS");
+            } else {
+                assert!(told("HOLDFAST_TLS_CERTIFICATE_FILE"), "{refused}");
+                accepted(|arguments| {
+                    set(arguments, beyond);
+                    with_tls(arguments);
+                });
+            }
+        }
+    }
+    mistake(|arguments| arguments.plaintext = "yes".to_owned());
+}
+
+/// AP-10: TLS that was asked for is there, or nothing starts; and no message repeats what stands in a file.
+#[test]
+fn ap_10_certificates_and_keys_are_checked_at_the_start() {
+    let workspace = Workspace::new();
+    let authority = TestAuthority::new(workspace.path().join("authority"));
+    let (certificate, other) = (authority.certify("service"), authority.certify("other"));
+    let path = |path: &std::path::Path| Some(path.display().to_string());
+    let good = |arguments: &mut Arguments| {
+        // If the settings were taken without their TLS, this would be told.
+        arguments.gateway_listen = "0.0.0.0:1".to_owned();
+        arguments.tls_certificate_file = path(&certificate.certificate);
+        arguments.tls_key_file = path(&certificate.key);
+        arguments.tls_client_authority_file = path(&authority.certificate());
+        arguments.tls_authority_file = path(&authority.certificate());
+    };
+    let settings = accepted(good);
+    assert!(settings.tls.grpc.is_some() && settings.tls.http.is_some());
+
+    let refused = mistake(|arguments| {
+        good(arguments);
+        arguments.tls_key_file = None;
+    });
+    assert_eq!(refused.setting, "HOLDFAST_TLS_CERTIFICATE_FILE");
+    assert!(refused.problem.contains("HOLDFAST_TLS_KEY_FILE"), "{refused}");
+    let refused = mistake(|arguments| arguments.tls_key_file = path(&certificate.key));
+    assert_eq!(refused.setting, "HOLDFAST_TLS_KEY_FILE");
+    assert!(refused.problem.contains("HOLDFAST_TLS_CERTIFICATE_FILE"), "{refused}");
+    let refused = mistake(|arguments| arguments.tls_client_authority_file = path(&authority.certificate()));
+    assert_eq!(refused.setting, "HOLDFAST_TLS_CLIENT_AUTHORITY_FILE");
+    // Who calls others needs no certificate of its own.
+    accepted(|arguments| arguments.tls_authority_file = path(&authority.certificate()));
+
+    let refused = mistake(|arguments| {
+        good(arguments);
+        arguments.tls_key_file = path(&other.key);
+    });
+    assert_eq!(refused.setting, "HOLDFAST_TLS_KEY_FILE", "the key of another");
+
+    let file = workspace.path().join("file");
+    for content in [
+        "",
+        "hunter2",
+        "-----BEGIN CERTIFICATE-----\nhunter2\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\naHVudGVyMg==\n-----END CERTIFICATE-----\n",
+        "-----BEGIN PRIVATE KEY-----\naHVudGVyMg==\n-----END PRIVATE KEY-----\n",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\naHVudGVyMg==\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    ] {
+        fs::write(&file, content).unwrap();
+        for (setting, set) in tls_files() {
+            let refused = mistake(|arguments| {
+                good(arguments);
+                *set(arguments) = path(&file);
+            });
+            assert_eq!(refused.setting, setting, "{content}: {refused}");
+            for secret in ["hunter2", "aHVudGVyMg"] {
+                assert!(!refused.to_string().contains(secret), "{refused}");
+            }
+        }
+    }
+    for (setting, set) in tls_files() {
+        let refused = mistake(|arguments| {
+            good(arguments);
+            *set(arguments) = Some("/nowhere/hunter2".to_owned());
+        });
+        assert_eq!(refused.setting, setting);
+        assert!(refused.problem.starts_with("cannot be read: "), "{refused}");
+    }
+}
+
+type Field = fn(&mut Arguments) -> &mut Option<String>;
+
+fn tls_files() -> [(&'static str, Field); 4] {
+    [
+        ("HOLDFAST_TLS_CERTIFICATE_FILE", |arguments| {
+            &mut arguments.tls_certificate_file
+        }),
+        ("HOLDFAST_TLS_KEY_FILE", |arguments| &mut arguments.tls_key_file),
+        ("HOLDFAST_TLS_CLIENT_AUTHORITY_FILE", |arguments| {
+            &mut arguments.tls_client_authority_file
+        }),
+        ("HOLDFAST_TLS_AUTHORITY_FILE", |arguments| {
+            &mut arguments.tls_authority_file
+        }),
+    ]
 }
 
 #[test]

@@ -18,7 +18,8 @@ use platform::{
     configuration::{Mistake, Settings},
     database::{DataError, ServiceDatabase},
     metrics::Metrics,
-    serving::{Readiness, serve_admin},
+    serving::{Readiness, Sockets, serve_admin},
+    tls::Tls,
 };
 use tokio::{
     net::TcpListener,
@@ -32,6 +33,7 @@ use secrets::{Secrets, SecretsError};
 /// Where the admin listener is unless `HOLDFAST_ADMIN_LISTEN` says otherwise.
 pub const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
 
+const ANY_PORT_INSIDE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const READY_WITHIN: Duration = Duration::from_secs(10);
 const READY_POLL: Duration = Duration::from_millis(5);
 
@@ -45,6 +47,15 @@ pub struct Listeners {
     pub gateway: TcpListener,
     /// `/livez` and `/readyz`.
     pub admin: TcpListener,
+    /// Only with TLS.
+    inside: Option<Inside>,
+}
+
+/// Where the parts of this process reach the services when these speak TLS, which is for names that only the outside
+/// knows: in plaintext, on loopback. Whoever is on this machine reaches them too, as without TLS.
+struct Inside {
+    auth: TcpListener,
+    task: TcpListener,
 }
 
 /// The addresses of one Holdfast, as clients on this machine reach them.
@@ -102,7 +113,23 @@ impl Listeners {
             task: bind(settings.task_listen).await?,
             gateway: bind(settings.gateway_listen).await?,
             admin: bind(settings.admin_listen.unwrap_or(ADMIN_LISTEN)).await?,
+            inside: match settings.tls.grpc {
+                None => None,
+                Some(_) => Some(Inside {
+                    auth: bind(ANY_PORT_INSIDE).await?,
+                    task: bind(ANY_PORT_INSIDE).await?,
+                }),
+            },
         })
+    }
+
+    /// Where the parts of this process reach auth-service and task-service.
+    fn inside(&self) -> io::Result<[SocketAddr; 2]> {
+        let (auth, task) = match &self.inside {
+            Some(inside) => (&inside.auth, &inside.task),
+            None => (&self.auth, &self.task),
+        };
+        Ok([reachable(auth.local_addr()?), reachable(task.local_addr()?)])
     }
 
     /// Where they are.
@@ -141,10 +168,9 @@ impl Holdfast {
         settings: &Settings,
         shutdown: CancellationToken,
     ) -> Result<Self, StandaloneError> {
-        let addresses = listeners
-            .addresses()
-            .map_err(|error| StandaloneError::Listen(ADMIN_LISTEN, error))?;
-        let settings = settings_of_the_parts(settings, addresses)?;
+        let failed = |error| StandaloneError::Listen(ADMIN_LISTEN, error);
+        let addresses = listeners.addresses().map_err(failed)?;
+        let settings = settings_of_the_parts(settings, listeners.inside().map_err(failed)?)?;
         // The gateway's checks ask both services, so they stand for the whole process.
         let (readiness, metrics) = (Readiness::default(), Metrics::default());
         let parts = Parts {
@@ -153,6 +179,7 @@ impl Holdfast {
             gateway: gateway::Config::from_settings(&settings, readiness.clone())?,
             readiness: readiness.clone(),
             metrics,
+            tls: settings.tls,
         };
         let ended = tokio::spawn(parts.serve(listeners, shutdown));
         Ok(Self {
@@ -186,7 +213,7 @@ impl Holdfast {
 }
 
 /// The settings with what only this process knows: its own addresses and its own keys.
-fn settings_of_the_parts(settings: &Settings, addresses: Addresses) -> Result<Settings, StandaloneError> {
+fn settings_of_the_parts(settings: &Settings, [auth, task]: [SocketAddr; 2]) -> Result<Settings, StandaloneError> {
     // The text of a socket address is an authority, always.
     let found_at = |address: SocketAddr| {
         Uri::builder()
@@ -199,8 +226,8 @@ fn settings_of_the_parts(settings: &Settings, addresses: Addresses) -> Result<Se
     };
     let secrets = Secrets::load_or_make(settings)?;
     Ok(Settings {
-        auth_addr: found_at(addresses.auth),
-        task_addr: found_at(addresses.task),
+        auth_addr: found_at(auth),
+        task_addr: found_at(task),
         master_keys: Some(secrets.master_keys),
         service_keys: Some(secrets.service_keys),
         ..settings.clone()
@@ -236,18 +263,28 @@ struct Parts {
     gateway: gateway::Config,
     readiness: Readiness,
     metrics: Metrics,
+    tls: Tls,
 }
 
 impl Parts {
     /// Runs until the shutdown, or until a part fails. The gateway ends first and auth-service last, so that a
     /// request in flight finds everything it still needs.
     async fn serve(self, listeners: Listeners, shutdown: CancellationToken) -> Result<(), StandaloneError> {
+        let (auth, task) = (
+            Sockets::new(listeners.auth, self.tls.grpc.clone()),
+            Sockets::new(listeners.task, self.tls.grpc),
+        );
+        let (auth, task) = match listeners.inside {
+            None => (auth, task),
+            Some(inside) => (auth.and_inside(inside.auth), task.and_inside(inside.task)),
+        };
+        let gateway = Sockets::new(listeners.gateway, self.tls.http);
         let (task_end, auth_end) = (CancellationToken::new(), CancellationToken::new());
         let failed = shutdown.clone();
         let auth = tokio::spawn({
             let (end, failed) = (auth_end.clone(), failed.clone());
             async move {
-                auth_service::serve(listeners.auth, self.auth, end)
+                auth_service::serve(auth, self.auth, end)
                     .await
                     .inspect_err(|_| failed.cancel())
             }
@@ -255,7 +292,7 @@ impl Parts {
         let task = tokio::spawn({
             let (end, failed) = (task_end.clone(), failed.clone());
             async move {
-                task_service::serve(listeners.task, self.task, end)
+                task_service::serve(task, self.task, end)
                     .await
                     .inspect_err(|_| failed.cancel())
             }
@@ -267,7 +304,7 @@ impl Parts {
             auth_end.clone(),
         ));
 
-        let gateway_ended = gateway::serve(listeners.gateway, self.gateway, shutdown).await;
+        let gateway_ended = gateway::serve(gateway, self.gateway, shutdown).await;
         task_end.cancel();
         let task_ended = task.await?;
         auth_end.cancel();

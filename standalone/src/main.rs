@@ -62,16 +62,26 @@ fn announce(settings: &Settings, addresses: Addresses) {
         gateway,
         admin,
     } = addresses;
+    let (http, grpc) = match settings.tls.http {
+        None => ("http", "(gRPC)"),
+        Some(_) => ("https", "(gRPC, TLS)"),
+    };
     println!(
-        r#"Holdfast {version} is ready.
+        r"Holdfast {version} is ready.
 
-  REST           http://{gateway}
-  auth-service   {auth}  (gRPC)
-  task-service   {task}  (gRPC)
+  REST           {http}://{gateway}
+  auth-service   {auth}  {grpc}
+  task-service   {task}  {grpc}
   admin          http://{admin}
   data           {data}
-
-Try it:
+",
+        version = env!("CARGO_PKG_VERSION"),
+        data = settings.data_dir.display(),
+    );
+    // With TLS it depends on names that only the certificate has.
+    if settings.tls.http.is_none() {
+        println!(
+            r#"Try it:
 
   curl -s http://{gateway}/v1/auth/register -H 'content-type: application/json' \
     -d '{{"email": "ada@example.com", "password": "correct horse battery staple"}}'
@@ -84,9 +94,8 @@ Try it:
     {task} holdfast.task.v1.TaskService/CreateTask
 
   curl -s http://{gateway}/v1/tasks -H "authorization: Bearer $TOKEN"
-
-Ctrl-C stops it."#,
-        version = env!("CARGO_PKG_VERSION"),
-        data = settings.data_dir.display(),
-    );
+"#
+        );
+    }
+    println!("Ctrl-C stops it.");
 }

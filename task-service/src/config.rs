@@ -42,7 +42,8 @@ impl Config {
     /// The configuration that the settings ask for; the secret that is missing otherwise. Must be called within a
     /// Tokio runtime.
     pub fn from_settings(settings: &Settings, readiness: Readiness, metrics: Metrics) -> Result<Self, Mistake> {
-        let (auth, clock) = (channel::connect(&settings.auth_addr), Arc::new(SystemClock));
+        let auth = channel::connect(&settings.auth_addr, &settings.tls.client);
+        let clock = Arc::new(SystemClock);
         let service_keys = settings.require_service_keys()?;
         Ok(Self {
             database: settings.task_database_url.clone(),

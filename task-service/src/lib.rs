@@ -31,11 +31,10 @@ use platform::{
     configuration::{DatabaseUrl, Mistake, Settings},
     database::{DataError, ServiceDatabase, StoreError},
     entropy::SystemEntropy,
-    serving::{self, MAX_MESSAGE_BYTES, Protocol},
+    serving::{self, MAX_MESSAGE_BYTES, Protocol, Sockets},
     verification::{Authentication, AuthenticationLayer, KeyRing, Revocations, Verifier, require_caller},
 };
 use proto::task::v1::task_service_server::TaskServiceServer;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::{RoutesBuilder, interceptor::InterceptedService};
 
@@ -79,7 +78,8 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<(), StartError> {
 
 /// Serves until the shutdown, then drains and closes the database. Needs no other service to start, nor to
 /// answer callers whose key it knows.
-pub async fn serve(listener: TcpListener, config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
+pub async fn serve(sockets: impl Into<Sockets>, config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
+    let sockets = sockets.into();
     let database = Arc::new(TaskDatabase::open(&config.database, &*config.entropy).await?);
     config.readiness.add("task database", {
         let database = database.clone();
@@ -148,7 +148,7 @@ pub async fn serve(listener: TcpListener, config: Config, shutdown: Cancellation
         serving::add_reflection(&mut routes, SERVICES);
     }
     let service = serving::grpc_service(routes.routes(), &access, &authentication);
-    serving::serve(listener, service, Protocol::Http2, shutdown).await;
+    serving::serve(sockets, service, Protocol::Http2, shutdown).await;
     database.close().await;
     Ok(())
 }

@@ -34,7 +34,7 @@ impl Service for TaskService {
 
     async fn serve(running: Running) -> Result<(), StartError> {
         let config = Config::from_settings(&running.settings, running.readiness, running.metrics)?;
-        serve(running.listener, config, running.shutdown).await
+        serve(running.sockets, config, running.shutdown).await
     }
 
     async fn migrate(settings: Settings) -> Result<(), StartError> {

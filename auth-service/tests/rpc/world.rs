@@ -81,7 +81,7 @@ impl World {
             let (config, shutdown) = (config.clone(), shutdown.clone());
             async move { serve(listener, config, shutdown).await.unwrap() }
         });
-        let channel = platform::channel::connect(&[address.parse().unwrap()]);
+        let channel = platform::channel::connect(&[address.parse().unwrap()], &platform::tls::ClientTls::default());
         Self {
             auth: AuthServiceClient::new(channel.clone()),
             channel,

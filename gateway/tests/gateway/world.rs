@@ -5,7 +5,9 @@ use std::{net::SocketAddr, sync::Arc};
 use gateway::Config;
 use http::Uri;
 use ipnet::IpNet;
-use platform::{secret::Secret, service_credential::ServiceKeys, serving::Readiness, testing::ManualClock};
+use platform::{
+    secret::Secret, service_credential::ServiceKeys, serving::Readiness, testing::ManualClock, tls::ClientTls,
+};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -48,6 +50,7 @@ impl World {
         let clock = Arc::new(ManualClock::new());
         let readiness = Readiness::default();
         let mut config = Config {
+            tls: ClientTls::default(),
             auth_addr: vec![uri(auth.address)],
             task_addr: vec![uri(task.address)],
             trusted_proxies: Vec::new(),

@@ -48,9 +48,35 @@ pub struct Arguments {
     )]
     pub gateway_listen: String,
 
-    /// Where `/livez` and `/readyz` are served; keep it private [default: 127.0.0.1:8081, auth-service 127.0.0.1:50061, task-service 127.0.0.1:50062]
+    /// Where `/livez` and `/readyz` are served; keep it private. Never has TLS, so beyond loopback it needs HOLDFAST_PLAINTEXT=on [default: 127.0.0.1:8081, auth-service 127.0.0.1:50061, task-service 127.0.0.1:50062]
     #[arg(long, env = "HOLDFAST_ADMIN_LISTEN", value_name = "IP:PORT", global = true)]
     pub admin_listen: Option<String>,
+
+    /// The certificates, in PEM, with which the listeners of this process speak TLS; its own first. Not the admin listener. Read again when they change
+    #[arg(long, env = "HOLDFAST_TLS_CERTIFICATE_FILE", value_name = "FILE", global = true)]
+    pub tls_certificate_file: Option<String>,
+
+    /// The key, in PEM, of HOLDFAST_TLS_CERTIFICATE_FILE
+    #[arg(long, env = "HOLDFAST_TLS_KEY_FILE", value_name = "FILE", global = true)]
+    pub tls_key_file: Option<String>,
+
+    /// The authorities, in PEM, of which callers of a gRPC listener must show a certificate. The gateway's callers need none
+    #[arg(long, env = "HOLDFAST_TLS_CLIENT_AUTHORITY_FILE", value_name = "FILE", global = true)]
+    pub tls_client_authority_file: Option<String>,
+
+    /// The authorities, in PEM, that certify the services at `https` addresses [default: the public ones]
+    #[arg(long, env = "HOLDFAST_TLS_AUTHORITY_FILE", value_name = "FILE", global = true)]
+    pub tls_authority_file: Option<String>,
+
+    /// Whether listeners may speak without TLS beyond loopback: `on` or `off`
+    #[arg(
+        long,
+        env = "HOLDFAST_PLAINTEXT",
+        value_name = "ON|OFF",
+        default_value = "off",
+        global = true
+    )]
+    pub plaintext: String,
 
     /// The accounts database: `sqlite://path` or `postgres://user:password@host:port/database` [default: sqlite://auth.db in the data directory]
     #[arg(
@@ -80,7 +106,7 @@ pub struct Arguments {
     #[arg(long, env = "HOLDFAST_TASK_DATABASE_URL_FILE", value_name = "FILE", global = true)]
     pub task_database_url_file: Option<String>,
 
-    /// Where the others find auth-service: `http://host:port`, several by commas
+    /// Where the others find auth-service: `http://host:port` or `https://host:port`, several by commas
     #[arg(
         long,
         env = "HOLDFAST_AUTH_ADDR",
@@ -90,7 +116,7 @@ pub struct Arguments {
     )]
     pub auth_addr: String,
 
-    /// Where the others find task-service: `http://host:port`, several by commas
+    /// Where the others find task-service: `http://host:port` or `https://host:port`, several by commas
     #[arg(
         long,
         env = "HOLDFAST_TASK_ADDR",

@@ -3,8 +3,9 @@
 use std::{fmt::Display, net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use http::{Uri, uri::Scheme};
+use http::Uri;
 use ipnet::IpNet;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::settings::{DatabasePooler, DatabaseUrl, LogFormat, MasterKey, MasterKeys, PostgresUrl};
 use crate::{secret::Secret, service_credential::ServiceKeys};
@@ -91,17 +92,42 @@ pub(super) fn issuer(text: &str) -> Parsed<String> {
     }
 }
 
+/// Nothing but loopback is private by itself.
+pub(super) fn listener(address: SocketAddr, tls: bool, plaintext: bool) -> Parsed<()> {
+    if address.ip().is_loopback() || tls || plaintext {
+        return Ok(());
+    }
+    Err(
+        "must be a loopback address as long as there is no TLS; set HOLDFAST_TLS_CERTIFICATE_FILE and \
+         HOLDFAST_TLS_KEY_FILE, or HOLDFAST_PLAINTEXT=on where the network is yours alone"
+            .to_owned(),
+    )
+}
+
+/// It has no TLS, whatever the others have.
+pub(super) fn admin_listener(address: SocketAddr, plaintext: bool) -> Parsed<()> {
+    listener(address, false, plaintext).map_err(|_| {
+        "must be a loopback address, because it never has TLS; set HOLDFAST_PLAINTEXT=on where the network is yours alone"
+            .to_owned()
+    })
+}
+
 pub(super) fn addresses(text: &str) -> Parsed<Vec<Uri>> {
     let parsed: Option<Vec<Uri>> = items(text)
         .map(|item| {
             let uri: Uri = item.parse().ok()?;
-            let plain = uri.scheme() == Some(&Scheme::HTTP) && uri.port_u16().is_some() && uri.path() == "/";
-            plain.then_some(uri)
+            let host = uri.host()?.trim_matches(['[', ']']);
+            let reachable = match uri.scheme_str()? {
+                "http" => true,
+                "https" => ServerName::try_from(host).is_ok(),
+                _ => false,
+            };
+            (reachable && uri.port_u16().is_some() && uri.path() == "/").then_some(uri)
         })
         .collect();
-    parsed
-        .filter(|addresses| !addresses.is_empty())
-        .ok_or_else(|| "must be addresses such as http://host:50051, separated by commas".to_owned())
+    parsed.filter(|addresses| !addresses.is_empty()).ok_or_else(|| {
+        "must be addresses such as http://host:50051 or https://host:50051, separated by commas".to_owned()
+    })
 }
 
 pub(super) fn origins(text: &str) -> Parsed<Vec<String>> {

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Actions, Program, Settings, run};
 use crate::{
     metrics::Metrics,
-    serving::{Protocol, Readiness, serve_admin},
+    serving::{Protocol, Readiness, Sockets, serve_admin},
+    tls::ServerTls,
 };
 
 /// The binary of one service.
@@ -41,7 +42,7 @@ pub struct Running {
     /// The settings, checked.
     pub settings: Settings,
     /// Where it serves.
-    pub listener: TcpListener,
+    pub sockets: Sockets,
     /// What its admin listener tells.
     pub readiness: Readiness,
     /// What it measures, which the admin listener tells too.
@@ -65,13 +66,17 @@ impl<S: Service> Actions for Listening<S> {
     async fn serve(settings: Settings, shutdown: CancellationToken) -> Result<(), Self::Error> {
         let listener = listen(S::listen(&settings)).await?;
         let admin = listen(settings.admin_listen.unwrap_or(S::PROGRAM.admin_listen)).await?;
-        announce::<S>(&listener, &admin)?;
+        let tls = match S::PROTOCOL {
+            Protocol::Http2 => settings.tls.grpc.clone(),
+            Protocol::Any => settings.tls.http.clone(),
+        };
+        announce::<S>(&listener, tls.as_ref(), &admin)?;
         let readiness = Readiness::default();
         let metrics = Metrics::default();
         let admin = tokio::spawn(serve_admin(admin, readiness.clone(), metrics.clone(), shutdown.clone()));
         let running = Running {
             settings,
-            listener,
+            sockets: Sockets::new(listener, tls),
             readiness,
             metrics,
             shutdown: shutdown.clone(),
@@ -98,12 +103,14 @@ async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 #[expect(clippy::print_stdout, reason = "where it listens is what the command answers")]
-fn announce<S: Service>(listener: &TcpListener, admin: &TcpListener) -> io::Result<()> {
+fn announce<S: Service>(listener: &TcpListener, tls: Option<&ServerTls>, admin: &TcpListener) -> io::Result<()> {
     let name = S::PROGRAM.name;
     let address = listener.local_addr()?;
-    match S::PROTOCOL {
-        Protocol::Http2 => println!("{name}: {address} (gRPC)"),
-        Protocol::Any => println!("{name}: http://{address}"),
+    match (S::PROTOCOL, tls) {
+        (Protocol::Http2, None) => println!("{name}: {address} (gRPC)"),
+        (Protocol::Http2, Some(_)) => println!("{name}: {address} (gRPC, TLS)"),
+        (Protocol::Any, None) => println!("{name}: http://{address}"),
+        (Protocol::Any, Some(_)) => println!("{name}: https://{address}"),
     }
     println!("{name} admin: http://{}", admin.local_addr()?);
     Ok(())

@@ -18,7 +18,11 @@ use super::{
     arguments::Arguments,
     parse::{self, Parsed},
 };
-use crate::{secret::Secret, service_credential::ServiceKeys};
+use crate::{
+    secret::Secret,
+    service_credential::ServiceKeys,
+    tls::{Tls, TlsFiles},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -153,6 +157,7 @@ pub struct Settings {
     pub task_listen: SocketAddr,
     pub gateway_listen: SocketAddr,
     pub admin_listen: Option<SocketAddr>,
+    pub tls: Tls,
     pub auth_database_url: DatabaseUrl,
     pub task_database_url: DatabaseUrl,
     pub auth_addr: Vec<Uri>,
@@ -199,6 +204,17 @@ impl Checker {
         parsed.map_err(|problem| self.0.push(Mistake { setting, problem })).ok()
     }
 
+    fn tls(&mut self, arguments: &Arguments) -> Option<Tls> {
+        let path = |file: &Option<String>| file.as_deref().filter(|file| !file.is_empty()).map(PathBuf::from);
+        let tls = Tls::read(TlsFiles {
+            certificate: path(&arguments.tls_certificate_file),
+            key: path(&arguments.tls_key_file),
+            client_authority: path(&arguments.tls_client_authority_file),
+            authority: path(&arguments.tls_authority_file),
+        });
+        tls.map_err(|mistakes| self.0.extend(mistakes)).ok()
+    }
+
     /// The value of a setting that may stand in a file instead. An empty value is none.
     fn secret(&mut self, setting: &'static str, value: Option<&str>, file: Option<&str>) -> Option<String> {
         let value = value.filter(|value| !value.trim().is_empty());
@@ -243,17 +259,7 @@ impl Settings {
     /// `None` after a mistake. Every value is read before the first `?`, so that all mistakes are found.
     fn read(arguments: &Arguments, check: &mut Checker) -> Option<Self> {
         let data_dir = PathBuf::from(&arguments.data_dir);
-        let auth_listen = check.take("HOLDFAST_AUTH_LISTEN", parse::socket_address(&arguments.auth_listen));
-        let task_listen = check.take("HOLDFAST_TASK_LISTEN", parse::socket_address(&arguments.task_listen));
-        let gateway_listen = check.take(
-            "HOLDFAST_GATEWAY_LISTEN",
-            parse::socket_address(&arguments.gateway_listen),
-        );
-        let admin_listen = arguments
-            .admin_listen
-            .as_deref()
-            .filter(|text| !text.is_empty())
-            .map(|text| check.take("HOLDFAST_ADMIN_LISTEN", parse::socket_address(text)));
+        let listeners = Self::listeners(arguments, check);
 
         let database_urls = Self::database_urls(arguments, check);
 
@@ -301,11 +307,13 @@ impl Settings {
         let log_format = check.take("HOLDFAST_LOG_FORMAT", parse::log_format(&arguments.log_format));
 
         let (auth_database_url, task_database_url) = database_urls?;
+        let ([auth_listen, task_listen, gateway_listen], admin_listen, tls) = listeners?;
         Some(Self {
-            auth_listen: auth_listen?,
-            task_listen: task_listen?,
-            gateway_listen: gateway_listen?,
-            admin_listen: admin_listen.flatten(),
+            auth_listen,
+            task_listen,
+            gateway_listen,
+            admin_listen,
+            tls,
             auth_database_url,
             task_database_url,
             data_dir,
@@ -325,6 +333,40 @@ impl Settings {
             log: log?,
             log_format: log_format?,
         })
+    }
+
+    /// Of auth-service, task-service and the gateway; of the admin listener, if it is given; and their TLS. All are held
+    /// to the rule of plaintext, also those of other processes: settings that are shared are mistaken for all.
+    fn listeners(arguments: &Arguments, check: &mut Checker) -> Option<([SocketAddr; 3], Option<SocketAddr>, Tls)> {
+        let tls = check.tls(arguments);
+        let plaintext = check.take("HOLDFAST_PLAINTEXT", parse::switch(&arguments.plaintext));
+        // After a mistake in one of these the other would be told of needlessly.
+        let (has_tls, may) = (
+            tls.as_ref().is_none_or(|tls| tls.grpc.is_some()),
+            plaintext.unwrap_or(true),
+        );
+        let mut listen = |setting, text: &str| {
+            let address = parse::socket_address(text);
+            check.take(
+                setting,
+                address.and_then(|address| parse::listener(address, has_tls, may).map(|()| address)),
+            )
+        };
+        let public = [
+            listen("HOLDFAST_AUTH_LISTEN", &arguments.auth_listen),
+            listen("HOLDFAST_TASK_LISTEN", &arguments.task_listen),
+            listen("HOLDFAST_GATEWAY_LISTEN", &arguments.gateway_listen),
+        ];
+        let admin = arguments.admin_listen.as_deref().filter(|text| !text.is_empty());
+        let admin = admin.map(|text| {
+            let address = parse::socket_address(text);
+            check.take(
+                "HOLDFAST_ADMIN_LISTEN",
+                address.and_then(|address| parse::admin_listener(address, may).map(|()| address)),
+            )
+        });
+        let [auth, task, gateway] = public;
+        Some(([auth?, task?, gateway?], admin.flatten(), tls?))
     }
 
     /// Of auth-service and of task-service. Relative paths are taken from the data directory.

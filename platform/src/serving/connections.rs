@@ -1,19 +1,30 @@
 //! Connections: accepted, bounded, drained.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::body::Body;
+use futures_util::future::join_all;
 use http::Request;
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    server::{
+        conn::auto,
+        graceful::{GracefulShutdown, Watcher},
+    },
 };
-use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
-use tower::Service as _;
+use tower::{BoxError, Service as _};
 
-use super::{HttpService, greeting::Greeted};
+use super::{HttpService, Sockets, greeting::Greeted, sockets::Socket};
+use crate::tls::ServerTls;
 
 /// Requests in flight get this long to end once the shutdown has begun.
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(10);
@@ -24,7 +35,7 @@ const MAX_STREAMS_PER_CONNECTION: u32 = 256;
 const MAX_RESET_STREAMS: usize = 64;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// For the first bytes of a connection, and for each header section of HTTP/1.1.
+/// For the handshake of TLS, for the first bytes of HTTP, and for each header section of HTTP/1.1.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
@@ -42,8 +53,14 @@ pub enum Protocol {
 pub struct PeerAddress(pub SocketAddr);
 
 /// Serves until the shutdown, then drains: no new connection, GOAWAY on the open ones, and whatever still
-/// runs after [`DRAIN_LIMIT`] is dropped.
-pub async fn serve(listener: TcpListener, service: HttpService, protocol: Protocol, shutdown: CancellationToken) {
+/// runs after [`DRAIN_LIMIT`] is dropped. Each socket has its own limit of connections.
+pub async fn serve(sockets: impl Into<Sockets>, service: HttpService, protocol: Protocol, shutdown: CancellationToken) {
+    let sockets = sockets.into().into_iter();
+    join_all(sockets.map(|socket| serve_socket(socket, service.clone(), protocol, &shutdown))).await;
+}
+
+async fn serve_socket(socket: Socket, service: HttpService, protocol: Protocol, shutdown: &CancellationToken) {
+    let Socket { listener, tls } = socket;
     let builder = Arc::new(connection_builder(protocol));
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -70,15 +87,25 @@ pub async fn serve(listener: TcpListener, service: HttpService, protocol: Protoc
         };
         // Small answers leave at once; a socket that refuses this option is already gone.
         stream.set_nodelay(true).ok();
-        let service = hyper::service::service_fn({
-            let service = service.clone();
-            move |request| answer(service.clone(), request, address)
-        });
-        let stream = TokioIo::new(Greeted::within(HEADER_READ_TIMEOUT, stream));
-        let connection = graceful.watch(builder.serve_connection(stream, service).into_owned());
-        let cut = cut.clone();
+        let connection = Connection {
+            builder: builder.clone(),
+            service: service.clone(),
+            address,
+            drained: graceful.watcher(),
+        };
+        let (tls, shutdown, cut) = (tls.clone(), shutdown.clone(), cut.clone());
         tokio::spawn(async move {
-            if let Some(Err(error)) = cut.run_until_cancelled(connection).await {
+            let served = async {
+                match tls {
+                    None => connection.serve(stream).await,
+                    Some(tls) => {
+                        // Nothing was asked for yet: a drain does not wait.
+                        let shaken = shutdown.run_until_cancelled(shake_hands(&tls, stream)).await;
+                        connection.serve(shaken.ok_or("shutting down")??).await
+                    }
+                }
+            };
+            if let Some(Err(error)) = cut.run_until_cancelled(served).await {
                 tracing::debug!(error, "a connection ended early");
             }
             drop(place);
@@ -88,6 +115,30 @@ pub async fn serve(listener: TcpListener, service: HttpService, protocol: Protoc
     tokio::select! {
         () = graceful.shutdown() => {}
         () = sleep(DRAIN_LIMIT) => tracing::warn!("connections still open at the drain limit were dropped"),
+    }
+}
+
+async fn shake_hands(tls: &ServerTls, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    timeout(HEADER_READ_TIMEOUT, tls.acceptor().accept(stream)).await?
+}
+
+/// A connection, before anything is known of it.
+struct Connection {
+    builder: Arc<auto::Builder<TokioExecutor>>,
+    service: HttpService,
+    address: SocketAddr,
+    drained: Watcher,
+}
+
+impl Connection {
+    async fn serve<S>(self, stream: S) -> Result<(), BoxError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let service = hyper::service::service_fn(move |request| answer(self.service.clone(), request, self.address));
+        let stream = TokioIo::new(Greeted::within(HEADER_READ_TIMEOUT, stream));
+        let connection = self.builder.serve_connection(stream, service).into_owned();
+        self.drained.watch(connection).await
     }
 }
 

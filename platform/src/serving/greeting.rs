@@ -9,7 +9,6 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Sleep, sleep},
 };
 
@@ -18,15 +17,15 @@ const GREETING_BYTES: usize = 24;
 
 /// A connection whose other end must say its first bytes in time. hyper waits for them for ever: its time
 /// limits begin only when it knows which HTTP is spoken.
-pub(super) struct Greeted {
-    stream: TcpStream,
+pub(super) struct Greeted<S> {
+    stream: S,
     missing: usize,
     /// `None` once nothing is missing.
     limit: Option<Pin<Box<Sleep>>>,
 }
 
-impl Greeted {
-    pub(super) fn within(limit: Duration, stream: TcpStream) -> Self {
+impl<S> Greeted<S> {
+    pub(super) fn within(limit: Duration, stream: S) -> Self {
         Self {
             stream,
             missing: GREETING_BYTES,
@@ -35,7 +34,7 @@ impl Greeted {
     }
 }
 
-impl AsyncRead for Greeted {
+impl<S: AsyncRead + Unpin> AsyncRead for Greeted<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -56,7 +55,7 @@ impl AsyncRead for Greeted {
     }
 }
 
-impl AsyncWrite for Greeted {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Greeted<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }

@@ -8,6 +8,7 @@ mod greeting;
 mod health;
 mod readiness;
 mod request_log;
+mod sockets;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub use errors::panic_response;
 pub use health::{add_reflection, health_service};
 pub use readiness::{Check, Readiness};
 pub use request_log::{REQUEST_ID, RequestId, RequestLogLayer};
+pub use sockets::Sockets;
 
 use crate::{access::AccessTable, verification::AuthenticationLayer};
 

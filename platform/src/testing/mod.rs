@@ -1,6 +1,7 @@
-//! What tests stand on: a clock that they move, a directory that goes away, an issuer of tokens, a real PostgreSQL, the
+//! What tests stand on: a clock that they move, a directory that goes away, an issuer of tokens, certificates, a real PostgreSQL, the
 //! statements that are run and how an engine would run them.
 
+mod certificates;
 mod events;
 mod issuer;
 mod plans;
@@ -17,6 +18,7 @@ use crate::{
     configuration::DatabaseUrl,
 };
 
+pub use certificates::{TestAuthority, TestCertificate};
 pub use events::TestEvents;
 pub use issuer::TestIssuer;
 pub use plans::{Explaining, Plan, ValueOf, plans, run_script};

@@ -403,16 +403,16 @@ fn every_value_is_one_that_the_binaries_take() {
             let value = unset(value).replace("/run/secrets", secrets.to_str().unwrap());
             healthcheck.env(variable, value);
         }
-        // Nobody is there, but what it was told is checked first.
-        let asked = process::run(
-            healthcheck
-                .env("HOLDFAST_ADMIN_LISTEN", "127.0.0.1:1")
-                .arg("healthcheck"),
-        );
-        let told = String::from_utf8_lossy(&asked.stderr);
-        assert_eq!(asked.status.code(), Some(1), "{name}: {told}");
-        assert!(told.contains("no answer at 127.0.0.1:1"), "{name}: {told}");
+        takes_its_settings(name, &mut healthcheck);
     }
+}
+
+/// Nobody is there to be asked, but what the command was told is checked first.
+fn takes_its_settings(name: &str, command: &mut Command) {
+    let asked = process::run(command.env("HOLDFAST_ADMIN_LISTEN", "127.0.0.1:1").arg("healthcheck"));
+    let told = String::from_utf8_lossy(&asked.stderr);
+    assert_eq!(asked.status.code(), Some(1), "{name}: {told}");
+    assert!(told.contains("no answer at 127.0.0.1:1"), "{name}: {told}");
 }
 
 #[test]
@@ -450,11 +450,15 @@ fn the_image_has_every_binary_and_is_built_from_every_crate() {
     assert_eq!(kept.lines().find(|line| !line.starts_with('#')), Some("*"));
 
     let settings = settings();
+    let workspace = Workspace::new();
+    let mut healthcheck = process::command(workspace.path());
     let variables = all("ENV").flat_map(str::split_whitespace);
     for variable in variables {
-        let (name, _) = variable.split_once('=').unwrap();
+        let (name, value) = variable.split_once('=').unwrap();
         assert!(settings.contains(name), "{name} is not a setting");
+        healthcheck.env(name, value);
     }
+    takes_its_settings("the image", &mut healthcheck);
     assert_eq!(all("USER").collect::<Vec<_>>(), ["10001:10001"]);
     assert_eq!(all("CMD").collect::<Vec<_>>(), [r#"["holdfast", "serve"]"#]);
     let healthcheck = all("HEALTHCHECK").next().unwrap();
@@ -560,8 +564,12 @@ async fn postgres_roles_have_the_rights_they_need_and_no_others() {
 
 /// Somebody registers and has a task.
 async fn work(holdfast: &Holdfast) {
-    let channel =
-        |address: std::net::SocketAddr| platform::channel::connect(&[format!("http://{address}").parse().unwrap()]);
+    let channel = |address: std::net::SocketAddr| {
+        platform::channel::connect(
+            &[format!("http://{address}").parse().unwrap()],
+            &platform::tls::ClientTls::default(),
+        )
+    };
     let registration = RegisterRequest {
         email: "ada@example.com".to_owned(),
         password: "correct horse battery staple".to_owned(),

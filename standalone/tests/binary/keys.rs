@@ -14,7 +14,10 @@ use tonic_types::StatusExt as _;
 use crate::process::{Process, command, run};
 
 fn channel(address: std::net::SocketAddr) -> Channel {
-    platform::channel::connect(&[format!("http://{address}").parse().unwrap()])
+    platform::channel::connect(
+        &[format!("http://{address}").parse().unwrap()],
+        &platform::tls::ClientTls::default(),
+    )
 }
 
 /// What the command says of the keys: id and state of each.

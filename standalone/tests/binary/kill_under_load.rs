@@ -19,7 +19,10 @@ const WRITERS: usize = 8;
 const ACKNOWLEDGED_BEFORE_THE_KILL: usize = 100;
 
 fn channel(address: std::net::SocketAddr) -> Channel {
-    platform::channel::connect(&[format!("http://{address}").parse().unwrap()])
+    platform::channel::connect(
+        &[format!("http://{address}").parse().unwrap()],
+        &platform::tls::ClientTls::default(),
+    )
 }
 
 fn bearer<T>(access_token: &str, message: T) -> Request<T> {

@@ -11,3 +11,4 @@ mod kill_under_load;
 mod lifecycle;
 mod process;
 mod readme;
+mod tls;

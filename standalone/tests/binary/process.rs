@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     path::Path,
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 /// `holdfast` on ports of its own.
@@ -21,7 +22,15 @@ pub(crate) struct Process {
 
 /// The command, with ports that are free and nothing of this test's environment.
 pub(crate) fn command(data_dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+    command_of("holdfast", data_dir)
+}
+
+/// The same of any of the binaries. The others stand beside `holdfast`, as new as it is when the tests of the whole
+/// workspace are run.
+fn command_of(binary: &str, data_dir: &Path) -> Command {
+    let binary = Path::new(env!("CARGO_BIN_EXE_holdfast")).with_file_name(binary);
+    assert!(binary.exists(), "{} is built by cargo build", binary.display());
+    let mut command = Command::new(binary);
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("HOLDFAST_")) {
             command.env_remove(name);
@@ -60,7 +69,7 @@ impl Process {
                 .find(|line| line.trim_start().starts_with(name))
                 .unwrap();
             let address = line.split_whitespace().nth(1).unwrap();
-            address.trim_start_matches("http://").parse().unwrap()
+            bare(address)
         };
         Self {
             auth: address("auth-service"),
@@ -108,6 +117,69 @@ impl Drop for Process {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// One of the services as a process of its own.
+pub(crate) struct ServiceProcess {
+    child: Child,
+    /// Open as long as it runs, so that it may print.
+    _stdout: BufReader<ChildStdout>,
+    pub(crate) address: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    /// What it said of its listener.
+    pub(crate) announcement: String,
+}
+
+impl ServiceProcess {
+    /// Starts it, and waits until it listens.
+    pub(crate) fn start(binary: &str, data_dir: &Path, environment: &[(&str, String)]) -> Self {
+        let mut command = command_of(binary, data_dir);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = || {
+            let mut line = String::new();
+            stdout.read_line(&mut line).unwrap();
+            let address = line
+                .split_once(": ")
+                .and_then(|(_, rest)| rest.split_whitespace().next());
+            let address = bare(address.unwrap_or_else(|| panic!("{binary} ended: {line}")));
+            (address, line)
+        };
+        let ((address, announcement), (admin, _)) = (line(), line());
+        Self {
+            child,
+            _stdout: stdout,
+            address,
+            admin,
+            announcement,
+        }
+    }
+
+    /// Waits until it is ready, with everything that it calls.
+    pub(crate) fn ready(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut healthcheck = command(Path::new("unused"));
+        healthcheck.arg("healthcheck");
+        healthcheck.env("HOLDFAST_ADMIN_LISTEN", self.admin.to_string());
+        while !run(&mut healthcheck).status.success() {
+            assert!(Instant::now() < deadline, "{} is not ready", self.announcement);
+        }
+    }
+}
+
+impl Drop for ServiceProcess {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// The address in an announcement.
+fn bare(address: &str) -> SocketAddr {
+    let bare = address.trim_start_matches("http://").trim_start_matches("https://");
+    bare.parse().unwrap()
 }
 
 /// Runs a command that must have a tool, and returns what it printed.

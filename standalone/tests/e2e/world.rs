@@ -165,7 +165,10 @@ pub(crate) fn settings(data_dir: &Path) -> Settings {
 }
 
 pub(crate) fn channel(address: std::net::SocketAddr) -> Channel {
-    platform::channel::connect(&[format!("http://{address}").parse().unwrap()])
+    platform::channel::connect(
+        &[format!("http://{address}").parse().unwrap()],
+        &platform::tls::ClientTls::default(),
+    )
 }
 
 /// What the gateway answered.

@@ -22,6 +22,7 @@ use platform::{
     service_credential::ServiceKeys,
     serving::Readiness,
     testing::{ManualClock, postgres_database},
+    tls::ClientTls,
     verification::RemoteKeys,
 };
 use proto::{
@@ -280,7 +281,7 @@ impl Replica {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         Self {
             address,
-            channel: connect(&[uri(address)]),
+            channel: connect(&[uri(address)], &ClientTls::default()),
             listener: Mutex::new(Some(listener)),
             runtime: Mutex::new(Some(runtime.unwrap())),
         }
@@ -360,8 +361,12 @@ fn task_config(database: DatabaseUrl, issuers: &[http::Uri], clock: Arc<ManualCl
     task_service::Config {
         database,
         issuer: ISSUER.to_owned(),
-        keys: Box::new(RemoteKeys::new(connect(issuers))),
-        events: Box::new(RemoteEvents::new(connect(issuers), service_keys(), clock.clone())),
+        keys: Box::new(RemoteKeys::new(connect(issuers, &ClientTls::default()))),
+        events: Box::new(RemoteEvents::new(
+            connect(issuers, &ClientTls::default()),
+            service_keys(),
+            clock.clone(),
+        )),
         service_keys: service_keys(),
         reflection: false,
         clock,

@@ -26,7 +26,10 @@ const EMAIL: &str = "ada@example.com";
 const PASSWORD: &str = "correct horse battery staple";
 
 fn channel(address: std::net::SocketAddr) -> Channel {
-    platform::channel::connect(&[format!("http://{address}").parse().unwrap()])
+    platform::channel::connect(
+        &[format!("http://{address}").parse().unwrap()],
+        &platform::tls::ClientTls::default(),
+    )
 }
 
 async fn register(process: &Process) -> RegisterResponse {
