@@ -8,7 +8,8 @@ use crate::configuration::{LogFormat, Settings};
 /// process changes nothing.
 pub fn start(settings: &Settings) {
     // One statement a line is for whoever asks for it by name; at "debug" it drowns everything else.
-    let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    // So are rustls's warnings of what strangers send to a listener: each would be a line that they may write.
+    let filter = EnvFilter::try_new(format!("rustls=off,{}", settings.log)).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match settings.log_format {
         LogFormat::Text => builder.try_init(),

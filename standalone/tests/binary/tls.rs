@@ -1,6 +1,12 @@
 //! TLS of the real binaries, with curl and grpcurl as clients that are not ours.
 
-use std::{env, net::SocketAddr, path::Path, process::Command};
+use std::{
+    env,
+    io::{Read as _, Write as _},
+    net::{Shutdown, SocketAddr, TcpStream},
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use platform::testing::{TestAuthority, TestCertificate, Workspace};
 use serde_json::{Value, json};
@@ -196,6 +202,34 @@ fn ap_10_services_reach_each_other_by_mtls() {
         .curl(gateway.address, token, "/v1/tasks", &json!({"title": "Buy milk"}))
         .unwrap();
     assert_eq!(created["title"], "Buy milk");
+}
+
+/// What strangers send to a public listener fills no log, and none of it stands there.
+#[test]
+fn ap_10_a_failed_handshake_is_not_logged() {
+    let world = World::new();
+    let process = Process::start_as(
+        command(&world.workspace.path().join("data"))
+            .envs(world.mtls())
+            .stderr(Stdio::piped()),
+    );
+    let unexpected_record = [23, 3, 3, 0, 5, b'h', b'e', b'l', b'l', b'o'];
+    for address in [process.auth, process.task, process.gateway] {
+        for said in [&b"GET / HTTP/1.1\r\n\r\n"[..], &unexpected_record, b""] {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.write_all(said).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            // An alert or nothing, and then the end or a reset.
+            stream.read_to_end(&mut Vec::new()).ok();
+        }
+    }
+    process.signal("TERM");
+    let (status, log) = process.ended();
+    assert!(status.success(), "{log}");
+    let others = log
+        .lines()
+        .filter(|line| line.contains("rustls") || line.contains("connection"));
+    assert_eq!(others.count(), 0, "{log}");
 }
 
 /// AP-10: the binary does not even start; and it does where that is asked for.
