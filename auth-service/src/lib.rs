@@ -35,12 +35,13 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use platform::{
     access::AccessTable,
+    account_events::EventFollower,
     configuration::{DatabaseUrl, Mistake, Settings},
     database::{DataError, Database, Engine, ServiceDatabase, StoreError},
     serving::{
         MAX_MESSAGE_BYTES, Protocol, Sockets, add_reflection, grpc_service, health_service, serve as serve_connections,
     },
-    verification::{Authentication, AuthenticationLayer, KeyRing, Verifier},
+    verification::{Authentication, AuthenticationLayer, KeyRing, Revocations, Verifier},
 };
 use proto::auth::v1::{
     account_events_service_server::AccountEventsServiceServer, auth_service_server::AuthServiceServer,
@@ -134,14 +135,25 @@ async fn serve_on<E: Engine>(sockets: Sockets, config: Config, shutdown: Cancell
 
     let store = Arc::new(SqlStore::new(database.clone()));
     let keys = Arc::new(KeyRing::new(OwnKeys(rpc.keys.clone())));
+    let events = AccountEventsRpc {
+        store: store.clone(),
+        shutdown: shutdown.clone(),
+    };
+    let revocations = Arc::<Revocations>::default();
+    let follower = EventFollower::new(events.clone(), keys.clone(), revocations.clone(), config.clock.clone()).0;
     let upkeep = JoinSet::from_iter([
-        Box::pin(keep_keys(rpc.keys.clone(), keys.clone())) as BoxFuture<'static, ()>,
+        Box::pin({
+            let shutdown = shutdown.clone();
+            async move { shutdown.run_until_cancelled(follower.follow()).await.unwrap_or(()) }
+        }) as BoxFuture<'static, ()>,
+        Box::pin(keep_keys(rpc.keys.clone(), keys.clone())),
         Box::pin(sweep(store.clone(), config.clock.clone())),
     ]);
     let access = AccessTable::for_services(SERVICES);
     let authentication = AuthenticationLayer::new(Authentication {
         access: access.clone(),
         verifier: Verifier::new(config.issuer.clone(), keys, config.clock.clone())
+            .refusing(revocations)
             .measured(config.metrics.token_verification("auth-service")),
         service_keys: config.service_keys.clone(),
         clock: config.clock.clone(),
@@ -152,10 +164,7 @@ async fn serve_on<E: Engine>(sockets: Sockets, config: Config, shutdown: Cancell
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES),
     );
-    routes.add_service(AccountEventsServiceServer::new(AccountEventsRpc {
-        store,
-        shutdown: shutdown.clone(),
-    }));
+    routes.add_service(AccountEventsServiceServer::new(events));
     health_service(&mut routes, SERVICES, config.readiness, shutdown.clone()).await;
     if config.reflection {
         add_reflection(&mut routes, SERVICES);

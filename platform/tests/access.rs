@@ -86,7 +86,8 @@ fn ap_05_few_methods_are_public_and_no_task_method_is() {
     public.sort();
     assert_eq!(
         public,
-        ["GetJwks", "Login", "Logout", "Refresh", "Register"].map(|name| format!("AuthService/{name}"))
+        ["GetJwks", "Login", "Logout", "Refresh", "Register", "ResetPassword"]
+            .map(|name| format!("AuthService/{name}"))
     );
 }
 

@@ -2,8 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::stream::{BoxStream, StreamExt as _, try_unfold};
+use futures_util::{
+    future::BoxFuture,
+    stream::{StreamExt as _, try_unfold},
+};
 use platform::{
+    account_events::{EventSource, Messages},
     service_credential::{Role, ServicePeer},
     wire_error::WireError,
 };
@@ -31,21 +35,15 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const PAGE: usize = 500;
 
 /// The service.
+#[derive(Clone)]
 pub struct AccountEventsRpc {
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) shutdown: CancellationToken,
 }
 
-#[async_trait]
-impl AccountEventsService for AccountEventsRpc {
-    type WatchAccountEventsStream = BoxStream<'static, Result<WatchAccountEventsResponse, Status>>;
-
-    async fn watch_account_events(
-        &self,
-        request: Request<WatchAccountEventsRequest>,
-    ) -> Result<Response<Self::WatchAccountEventsStream>, Status> {
-        require_task_service(&request)?;
-        let cursor = parse_cursor(&request.get_ref().cursor)?;
+impl AccountEventsRpc {
+    async fn messages(&self, cursor: &str) -> Result<Messages, Status> {
+        let cursor = parse_cursor(cursor)?;
         let last = self.store.last_event().await.map_err(AuthError::from)?;
         let watch = Watch {
             store: self.store.clone(),
@@ -59,7 +57,32 @@ impl AccountEventsService for AccountEventsRpc {
             let message = watch.next().await?;
             Ok(Some((message, watch)))
         });
-        Ok(Response::new(messages.boxed()))
+        Ok(messages.boxed())
+    }
+}
+
+/// auth-service hears its own events, by which its verifier refuses what ended, whichever replica ended it.
+impl EventSource for AccountEventsRpc {
+    fn watch(&self, cursor: String) -> BoxFuture<'_, Result<Messages, Status>> {
+        Box::pin(async move { self.messages(&cursor).await })
+    }
+
+    /// It keeps no tasks.
+    fn acknowledge(&self, _: Uuid) -> BoxFuture<'_, Result<(), Status>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[async_trait]
+impl AccountEventsService for AccountEventsRpc {
+    type WatchAccountEventsStream = Messages;
+
+    async fn watch_account_events(
+        &self,
+        request: Request<WatchAccountEventsRequest>,
+    ) -> Result<Response<Self::WatchAccountEventsStream>, Status> {
+        require_task_service(&request)?;
+        Ok(Response::new(self.messages(&request.get_ref().cursor).await?))
     }
 
     async fn acknowledge_erasure(

@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
 
 mod account;
+mod administration;
+mod audit;
 mod events;
+mod export;
 mod hashing;
 mod jwks;
 mod login;
@@ -12,4 +15,5 @@ mod refresh;
 mod register;
 mod session;
 mod sessions;
+mod throttling;
 mod world;

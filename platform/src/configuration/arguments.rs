@@ -48,7 +48,7 @@ pub struct Arguments {
     )]
     pub gateway_listen: String,
 
-    /// Where `/livez` and `/readyz` are served; keep it private. Never has TLS, so beyond loopback it needs HOLDFAST_PLAINTEXT=on [default: 127.0.0.1:8081, auth-service 127.0.0.1:50061, task-service 127.0.0.1:50062]
+    /// Where `/livez`, `/readyz` and `/metrics` are served; keep it private. Never has TLS, so beyond loopback it needs HOLDFAST_PLAINTEXT=on [default: 127.0.0.1:8081, auth-service 127.0.0.1:50061, task-service 127.0.0.1:50062]
     #[arg(long, env = "HOLDFAST_ADMIN_LISTEN", value_name = "IP:PORT", global = true)]
     pub admin_listen: Option<String>,
 
@@ -224,7 +224,7 @@ pub struct Arguments {
     )]
     pub trusted_proxies: String,
 
-    /// Networks (CIDR, by commas) that are never throttled. Checked; used by the throttling to come
+    /// Networks (CIDR, by commas) that are never throttled: those of your own servers that sign many people in
     #[arg(
         long,
         env = "HOLDFAST_THROTTLE_EXEMPT",

@@ -12,10 +12,13 @@ use platform::{
     access::{Access, AccessTable, descriptor_pool},
     clock::{Clock as _, SystemClock},
     database::Engine as _,
+    secret::Secret,
+    service_credential::{self, Role, ServiceKeys},
     verification::AccessClaims,
 };
 use prost_reflect::MethodDescriptor;
 use standalone::secrets::Secrets;
+use tokio::time::Instant;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 
@@ -169,6 +172,57 @@ async fn every_method_asks_for_what_it_declares() {
         }
     }
     assert!(users >= 8);
+    world.end().await;
+}
+
+/// AP-05, SE-04: the token of a session that has ended is good for nothing, at either service; nor is a person's token
+/// where services talk to each other.
+#[tokio::test]
+async fn no_method_takes_the_token_of_an_ended_session() {
+    let world = World::new().await;
+    let (ada, ben) = (world.person("ada").await, world.person("ben").await);
+    let logout = proto::auth::v1::LogoutRequest {
+        refresh_token: ada.tokens.refresh_token.clone(),
+    };
+    world.auth.clone().logout(logout).await.unwrap();
+    let pool = descriptor_pool();
+    let services = pool
+        .services()
+        .filter(|service| service.full_name().starts_with("holdfast."));
+    let methods: Vec<_> = services
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
+        .collect();
+    let ended = Instant::now();
+    for method in methods {
+        let service = method.parent_service();
+        let path = format!("/{}/{}", service.full_name(), method.name());
+        let table = AccessTable::for_services(&[service.full_name()]);
+        match table.get(&path).map(|rules| &rules.access) {
+            Some(Access::User { .. }) => loop {
+                let token = &ada.tokens.access_token;
+                let answer = empty_call(&world, &method, bearer(token, Vec::new())).await;
+                if answer == (Code::Unauthenticated, "SESSION_REVOKED".to_owned()) {
+                    break;
+                }
+                assert!(ended.elapsed() < Duration::from_secs(1), "{path}: {answer:?}");
+            },
+            Some(Access::Service) => {
+                let mut request = bearer(&ben.tokens.access_token, Vec::new());
+                let foreign = ServiceKeys::new(vec![Secret::new([9; 32])]).unwrap();
+                let foreign = foreign.sign(Role::TaskService, &SystemClock);
+                request
+                    .metadata_mut()
+                    .insert(service_credential::METADATA, foreign.parse().unwrap());
+                let answer = empty_call(&world, &method, request).await;
+                assert_eq!(
+                    answer,
+                    (Code::Unauthenticated, "SERVICE_CREDENTIAL_REQUIRED".to_owned()),
+                    "{path}"
+                );
+            }
+            _ => {}
+        }
+    }
     world.end().await;
 }
 

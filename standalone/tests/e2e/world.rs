@@ -39,11 +39,16 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::in_workspace(Workspace::new()).await
+        Self::in_workspace(Workspace::new(), "").await
     }
 
-    async fn in_workspace(workspace: Workspace) -> Self {
-        let settings = settings(&workspace.path().join("data"));
+    /// One that never holds up this machine.
+    pub(crate) async fn unthrottled() -> Self {
+        Self::in_workspace(Workspace::new(), "127.0.0.0/8").await
+    }
+
+    async fn in_workspace(workspace: Workspace, throttle_exempt: &str) -> Self {
+        let settings = settings(&workspace.path().join("data"), throttle_exempt);
         let listeners = Listeners::bind(&settings).await.unwrap();
         let shutdown = CancellationToken::new();
         let holdfast = Holdfast::start(listeners, &settings, shutdown.clone()).unwrap();
@@ -73,7 +78,7 @@ impl World {
     /// The same data, served anew.
     pub(crate) async fn restarted(self) -> Self {
         let workspace = self.end().await;
-        Self::in_workspace(workspace).await
+        Self::in_workspace(workspace, "").await
     }
 
     /// Registers a person.
@@ -151,7 +156,7 @@ impl World {
 }
 
 /// The settings of a Holdfast on ports of its own.
-pub(crate) fn settings(data_dir: &Path) -> Settings {
+pub(crate) fn settings(data_dir: &Path, throttle_exempt: &str) -> Settings {
     let any_port = || "127.0.0.1:0".to_owned();
     let arguments = Arguments {
         data_dir: data_dir.display().to_string(),
@@ -159,6 +164,7 @@ pub(crate) fn settings(data_dir: &Path) -> Settings {
         task_listen: any_port(),
         gateway_listen: any_port(),
         admin_listen: Some(any_port()),
+        throttle_exempt: throttle_exempt.to_owned(),
         ..Arguments::defaults()
     };
     Settings::check(&arguments).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
