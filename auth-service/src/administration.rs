@@ -39,7 +39,7 @@ pub enum AdministrationError {
         sequence: i64,
     },
     /// What was given is not what `verify` prints.
-    #[error("--seen must be a number and a hash as `audit verify` prints them, such as 17:0f3c...")]
+    #[error("--seen must be a number and a hash as `audit verify` prints them, such as 17:Zm9v...")]
     AnchorMalformed,
     /// The database did not do it.
     #[error(transparent)]
@@ -186,9 +186,9 @@ impl Administration {
         let record = self.audit.record(Act::PasswordResetIssued, &operator());
         let issued = self.resets.issue_reset(reset, record.about(account, None));
         issued.await?.ok_or(AdministrationError::UnknownAccount)?;
-        let issuer = self.issuer.trim_end_matches('/');
+        let site = self.issuer.trim_end_matches('/');
         // Behind the #, so that it reaches no log of a server or proxy.
-        Ok(Zeroizing::new(format!("{issuer}/reset-password#{}", *token)))
+        Ok(Zeroizing::new(format!("{site}/reset-password#{}", *token)))
     }
 }
 

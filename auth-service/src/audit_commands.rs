@@ -1,5 +1,6 @@
 //! The audit log, as an operator reads and checks it.
 
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use clap::Subcommand;
 use platform::{
     configuration::{DatabaseUrl, Settings},
@@ -83,7 +84,11 @@ impl AuditCommand {
                             "records {first} to {} are as they were written",
                             last.sequence
                         ));
-                        say(&format!("{}:{}", last.sequence, hexadecimal(&last.hash)));
+                        say(&format!(
+                            "{}:{}",
+                            last.sequence,
+                            BASE64_URL_SAFE_NO_PAD.encode(&last.hash)
+                        ));
                         Ok(())
                     }
                     Verified::Broken { sequence } => Err(AdministrationError::AuditBroken { sequence }),
@@ -93,16 +98,10 @@ impl AuditCommand {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn link(text: &str) -> Option<Link> {
     let (sequence, hash) = text.trim().split_once(':')?;
-    let digits = hash.as_bytes().chunks(2);
-    let hash = digits.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
     Some(Link {
         sequence: sequence.parse().ok()?,
-        hash: hash.collect::<Option<_>>()?,
+        hash: BASE64_URL_SAFE_NO_PAD.decode(hash).ok()?,
     })
 }

@@ -69,7 +69,11 @@ impl Exports {
         let beginning = format!(
             r#"{{"account":{},"knownNetworks":{},"sessions":["#,
             account_json(&found),
-            Value::from_iter(found.known_network_times.iter().map(|time| text(*time))),
+            found
+                .known_network_times
+                .iter()
+                .map(|time| text(*time))
+                .collect::<Value>(),
         );
         let (store, audit) = (self.store.clone(), self.audit.clone());
         let rest = try_unfold(Written::Account, move |written| {

@@ -8,7 +8,7 @@ use std::{
 use auth_service::{Config, OperatorCommand, StartError, database, migrate, serve};
 use clap::Subcommand;
 use platform::{
-    configuration::{DataCommand, Need, Program, Running, Service, Settings, run_service},
+    configuration::{DataCommand, Listener, Need, Program, Running, Service, Settings, run_service},
     serving::Protocol,
 };
 
@@ -32,6 +32,7 @@ impl Service for AuthService {
         name: "auth-service",
         about: "Holdfast's accounts: registers people, signs them in, keeps their sessions",
         needs: &[Need::MasterKey, Need::ServiceKey],
+        listeners: &[Listener::Auth],
         admin_listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50061),
     };
     const PROTOCOL: Protocol = Protocol::Http2;

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// A link is good for so long.
-pub const LIFETIME: Duration = Duration::from_mins(60);
+pub const LIFETIME: Duration = Duration::from_hours(1);
 
 const PREFIX: &str = "hfp_";
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use auth_service::{Config, assemble, passwords::HashingParameters, sessions::Lifetimes, store::SCHEMA};
+use auth_service::{Config, assemble, passwords::HashingParameters, rpc::AuthRpc, sessions::Lifetimes, store::SCHEMA};
 use platform::{
     configuration::{MasterKey, MasterKeys},
     database::Engine as _,
@@ -18,7 +18,7 @@ use platform::{
     testing::{ManualClock, Workspace, run_script},
 };
 use proto::auth::v1::{LoginRequest, RegisterRequest, auth_service_server::AuthService as _};
-use tonic::Request;
+use tonic::{Code, Request};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::{Layer, layer::Context, prelude::*};
 
@@ -54,12 +54,11 @@ impl Visit for Sql<'_> {
     fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
 }
 
-#[tokio::test]
-async fn unknown_address_and_wrong_password_do_equal_work() {
-    let statements = Statements::default();
-    tracing_subscriber::registry().with(statements.clone()).init();
-    let workspace = Workspace::new();
-    let config = Config {
+const PASSWORD: &str = "correct horse battery staple";
+const WRONG: &str = "wrong horse battery staple";
+
+fn config(workspace: &Workspace) -> Config {
+    Config {
         database: workspace.sqlite("auth.db"),
         issuer: "http://localhost:8080".to_owned(),
         master_keys: MasterKeys::new(vec![MasterKey {
@@ -85,82 +84,70 @@ async fn unknown_address_and_wrong_password_do_equal_work() {
         entropy: Arc::new(SystemEntropy),
         readiness: Readiness::default(),
         metrics: Metrics::default(),
-    };
-    let database = sqlx::Sqlite::open(&config.database, &SCHEMA).await.unwrap();
-    let service = assemble(&database, &config).await.unwrap();
-    let email = "ada@example.com".to_owned();
-    let password = "correct horse battery staple".to_owned();
+    }
+}
+
+async fn register(service: &AuthRpc, email: &str) {
     let register = RegisterRequest {
-        email,
-        password,
+        email: email.to_owned(),
+        password: PASSWORD.to_owned(),
         display_name: String::new(),
     };
     service.register(Request::new(register)).await.unwrap();
+}
 
-    let mut work = Vec::new();
-    let disabled = RegisterRequest {
-        email: "ben@example.com".to_owned(),
-        password: "correct horse battery staple".to_owned(),
-        display_name: String::new(),
-    };
-    service.register(Request::new(disabled)).await.unwrap();
-    run_script::<sqlx::Sqlite>(
-        &config.database,
-        "UPDATE accounts SET disabled_time = 1 WHERE email = 'ben@example.com'".to_owned(),
-    )
-    .await;
-    for (email, password) in [
-        ("ada@example.com", "wrong horse battery staple"),
-        ("eve@example.com", "wrong horse battery staple"),
-        ("no address at all", "x"),
-        ("ben@example.com", "wrong horse battery staple"),
-        ("ben@example.com", "correct horse battery staple"),
-    ] {
+#[tokio::test]
+async fn unknown_address_and_wrong_password_do_equal_work() {
+    let statements = Statements::default();
+    tracing_subscriber::registry().with(statements.clone()).init();
+    let workspace = Workspace::new();
+    let config = config(&workspace);
+    let database = sqlx::Sqlite::open(&config.database, &SCHEMA).await.unwrap();
+    let service = assemble(&database, &config).await.unwrap();
+    register(&service, "ada@example.com").await;
+    register(&service, "ben@example.com").await;
+    let disable = "UPDATE accounts SET disabled_time = 1 WHERE email = 'ben@example.com'";
+    run_script::<sqlx::Sqlite>(&config.database, disable.to_owned()).await;
+    // The statements and the number of hashes of a refused login.
+    let work = async |email: &str, password: &str, code| {
         statements.take();
         let before = service.hashes();
         let login = LoginRequest {
             email: email.to_owned(),
             password: password.to_owned(),
         };
-        service.login(Request::new(login)).await.unwrap_err();
-        work.push((statements.take(), service.hashes() - before));
-    }
-    assert_eq!(work[0].1, 1, "one hash");
-    for other in &work[1..] {
-        assert_eq!(work[0], *other);
-    }
-    let first = work[0].0.concat();
+        let refused = service.login(Request::new(login)).await.unwrap_err();
+        assert_eq!(refused.code(), code);
+        (statements.take(), service.hashes() - before)
+    };
+
+    let wrong = work("ada@example.com", WRONG, Code::Unauthenticated).await;
+    assert_eq!(wrong.1, 1, "one hash");
     for part in [
         "FROM throttles",
         "UPDATE throttles",
         "FROM accounts",
         "INTO audit_records",
     ] {
-        assert!(first.contains(part), "{part}");
+        assert!(wrong.0.concat().contains(part), "{part}");
+    }
+    for (email, password) in [
+        ("eve@example.com", WRONG),
+        ("no address at all", "x"),
+        ("ben@example.com", WRONG),
+        ("ben@example.com", PASSWORD),
+    ] {
+        assert_eq!(work(email, password, Code::Unauthenticated).await, wrong, "{email}");
     }
 
     // Held up, they do equal work again, and no hash.
-    for _ in 0..5 {
-        for email in ["ada@example.com", "eve@example.com"] {
-            let login = LoginRequest {
-                email: email.to_owned(),
-                password: "wrong horse battery staple".to_owned(),
-            };
-            service.login(Request::new(login)).await.unwrap_err();
-        }
-    }
-    work.clear();
+    let mut held = Vec::new();
     for email in ["ada@example.com", "eve@example.com"] {
-        statements.take();
-        let before = service.hashes();
-        let login = LoginRequest {
-            email: email.to_owned(),
-            password: "wrong horse battery staple".to_owned(),
-        };
-        let refused = service.login(Request::new(login)).await.unwrap_err();
-        assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
-        work.push((statements.take(), service.hashes() - before));
+        for _ in 0..4 {
+            work(email, WRONG, Code::Unauthenticated).await;
+        }
+        held.push(work(email, PASSWORD, Code::ResourceExhausted).await);
     }
-    assert_eq!(work[0], work[1]);
-    assert_eq!(work[0].1, 0);
+    assert_eq!(held[0], held[1]);
+    assert_eq!(held[0].1, 0);
 }

@@ -7,7 +7,7 @@ use std::{
 
 use gateway::{Config, StartError, serve};
 use platform::{
-    configuration::{Need, NoCommands, Program, Running, Service, Settings, run_service},
+    configuration::{Listener, Need, NoCommands, Program, Running, Service, Settings, run_service},
     serving::Protocol,
 };
 
@@ -22,6 +22,7 @@ impl Service for Gateway {
         name: "gateway",
         about: "Holdfast's HTTP gateway: browser HTTP and JSON to gRPC",
         needs: &[Need::ServiceKey],
+        listeners: &[Listener::Gateway],
         admin_listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081),
     };
     const PROTOCOL: Protocol = Protocol::Any;

@@ -7,7 +7,9 @@ use std::{collections::BTreeSet, fs, net::SocketAddr, path::PathBuf, time::Durat
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use clap::Args as _;
 use platform::{
-    configuration::{self, Arguments, DatabasePooler, DatabaseUrl, LogFormat, Mistake, NoCommands, Program, Settings},
+    configuration::{
+        self, Arguments, DatabasePooler, DatabaseUrl, Listener, LogFormat, Mistake, NoCommands, Program, Settings,
+    },
     testing::{ManualClock, TestAuthority, Workspace},
 };
 
@@ -397,61 +399,64 @@ fn addresses_issuers_and_origins_are_told_apart() {
 #[test]
 fn ap_10_plaintext_beyond_loopback_needs_to_be_asked_for() {
     type Set = fn(&mut Arguments, &str);
-    let public: [(&str, Set); 3] = [
-        ("HOLDFAST_AUTH_LISTEN", |arguments, listen| {
+    let public: [(&str, Listener, Set); 3] = [
+        ("HOLDFAST_AUTH_LISTEN", Listener::Auth, |arguments, listen| {
             arguments.auth_listen = listen.to_owned();
         }),
-        ("HOLDFAST_TASK_LISTEN", |arguments, listen| {
+        ("HOLDFAST_TASK_LISTEN", Listener::Task, |arguments, listen| {
             arguments.task_listen = listen.to_owned();
         }),
-        ("HOLDFAST_GATEWAY_LISTEN", |arguments, listen| {
+        ("HOLDFAST_GATEWAY_LISTEN", Listener::Gateway, |arguments, listen| {
             arguments.gateway_listen = listen.to_owned();
         }),
     ];
-    let admin: (&str, Set) = ("HOLDFAST_ADMIN_LISTEN", |arguments, listen| {
-        arguments.admin_listen = Some(listen.to_owned());
-    });
+    let all = public.map(|(_, listener, _)| listener);
     let workspace = Workspace::new();
     let certificate = TestAuthority::new(workspace.path().join("authority")).certify("service");
     let with_tls = |arguments: &mut Arguments| {
         arguments.tls_certificate_file = Some(certificate.certificate.display().to_string());
         arguments.tls_key_file = Some(certificate.key.display().to_string());
     };
-    for (setting, set) in public.into_iter().chain([admin]) {
-        for loopback in ["127.0.0.1:1", "127.255.3.4:1", "[::1]:1"] {
-            accepted(|arguments| set(arguments, loopback));
+    let exposed = |listeners: &[Listener], change: &dyn Fn(&mut Arguments)| accepted(change).exposed(listeners);
+    for (setting, listener, set) in public {
+        for loopback in ["127.0.0.1:1", "127.255.3.4:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert_eq!(exposed(&all, &|arguments| set(arguments, loopback)), []);
         }
         for beyond in [
             "0.0.0.0:1",
             "10.0.0.1:1",
             "192.0.2.1:1",
             "[::]:1",
-            "[fe80::1]:1",
-            "[::ffff:127.0.0.1]:1",
+            "[::ffff:10.0.0.1]:1",
         ] {
-            let refused = mistake(|arguments| set(arguments, beyond));
-            assert_eq!(refused.setting, setting, "{beyond}");
-            let told = |word| refused.problem.contains(word);
-            assert!(told("loopback") && told("HOLDFAST_PLAINTEXT=on"), "{refused}");
-            accepted(|arguments| {
+            let refused = exposed(&all, &|arguments| set(arguments, beyond));
+            assert_eq!(refused.len(), 1, "{refused:?}");
+            assert_eq!(refused[0].setting, setting, "{beyond}");
+            for word in ["loopback", "HOLDFAST_PLAINTEXT=on", "HOLDFAST_TLS_CERTIFICATE_FILE"] {
+                assert!(refused[0].problem.contains(word), "{refused:?}");
+            }
+            let plaintext = |arguments: &mut Arguments| {
                 set(arguments, beyond);
                 arguments.plaintext = "on".to_owned();
-            });
-            if setting == admin.0 {
-                let refused = mistake(|arguments| {
-                    set(arguments, beyond);
-                    with_tls(arguments);
-                });
-                assert_eq!(refused.setting, setting, "it has no TLS");
-            } else {
-                assert!(told("HOLDFAST_TLS_CERTIFICATE_FILE"), "{refused}");
-                accepted(|arguments| {
-                    set(arguments, beyond);
-                    with_tls(arguments);
-                });
-            }
+            };
+            assert_eq!(exposed(&all, &plaintext), []);
+            let tls = |arguments: &mut Arguments| {
+                set(arguments, beyond);
+                with_tls(arguments);
+            };
+            assert_eq!(exposed(&all, &tls), []);
+            // Another process's listener is not this one's matter, though the settings are shared.
+            let others: Vec<_> = all.into_iter().filter(|other| *other != listener).collect();
+            assert_eq!(exposed(&others, &|arguments| set(arguments, beyond)), []);
         }
     }
+    // The admin listener has no TLS.
+    let refused = exposed(&[], &|arguments| {
+        arguments.admin_listen = Some("0.0.0.0:1".to_owned());
+        with_tls(arguments);
+    });
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].setting, "HOLDFAST_ADMIN_LISTEN");
     mistake(|arguments| arguments.plaintext = "yes".to_owned());
 }
 
@@ -614,6 +619,7 @@ fn every_setting_is_documented() {
         name: "test",
         about: "A test",
         needs: &[],
+        listeners: &[],
         admin_listen: address("127.0.0.1:8081"),
     };
     let mut command = configuration::command::<NoCommands>(&program);

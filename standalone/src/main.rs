@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use auth_service::OperatorCommand;
 use clap::Subcommand;
-use platform::configuration::{Actions, DataCommand, Program, Settings, run};
+use platform::configuration::{Actions, DataCommand, Listener, Program, Settings, run};
 use standalone::{ADMIN_LISTEN, Addresses, Holdfast, Listeners, StandaloneError};
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +28,7 @@ impl Actions for Standalone {
         name: "holdfast",
         about: "Accounts and each person's own tasks: all of Holdfast in one process on embedded SQLite",
         needs: &[],
+        listeners: &[Listener::Auth, Listener::Task, Listener::Gateway],
         admin_listen: ADMIN_LISTEN,
     };
     type Error = StandaloneError;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use platform::{
-    configuration::{DataCommand, Need, Program, Running, Service, Settings, run_service},
+    configuration::{DataCommand, Listener, Need, Program, Running, Service, Settings, run_service},
     serving::Protocol,
 };
 use task_service::{Config, StartError, database, migrate, serve};
@@ -22,6 +22,7 @@ impl Service for TaskService {
         name: "task-service",
         about: "Holdfast's tasks: each person's own, over gRPC",
         needs: &[Need::ServiceKey],
+        listeners: &[Listener::Task],
         admin_listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50062),
     };
     const PROTOCOL: Protocol = Protocol::Http2;

@@ -40,6 +40,7 @@ fn with_id<T>(mut request: Request<T>, id: &str) -> Request<T> {
 
 /// LG-01: each act once, by whom, in which session, from where, by which request. SE-10: a reuse too.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, told once")]
 async fn what_people_do_is_recorded() {
     let world = World::new().await;
     let mut auth = world.auth.clone();

@@ -6,7 +6,7 @@ use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcomma
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{Arguments, Mistake, Settings};
+use super::{Arguments, Listener, Mistake, Settings};
 use crate::{serving, telemetry};
 
 /// A secret without which a binary does not start.
@@ -27,6 +27,8 @@ pub struct Program {
     pub about: &'static str,
     /// The secrets it needs.
     pub needs: &'static [Need],
+    /// Where it listens besides.
+    pub listeners: &'static [Listener],
     /// Where its admin listener is unless `HOLDFAST_ADMIN_LISTEN` says otherwise.
     pub admin_listen: SocketAddr,
 }
@@ -116,9 +118,10 @@ pub fn run<A: Actions>() -> ExitCode {
             Action::Migrate => A::migrate(settings).await,
             Action::Own(command) => A::command(command, settings).await,
             Action::Serve | Action::Healthcheck => {
-                let missing = missing(program, &settings);
-                if !missing.is_empty() {
-                    return refuse(program, &missing);
+                let mut mistakes = missing(program, &settings);
+                mistakes.extend(settings.exposed(program.listeners));
+                if !mistakes.is_empty() {
+                    return refuse(program, &mistakes);
                 }
                 match shutdown_signal() {
                     Ok(shutdown) => A::serve(settings, shutdown).await,

@@ -12,4 +12,6 @@ pub use command_line::{Actions, Need, NoCommands, Program, command, run};
 pub use data::DataCommand;
 pub use parse::{master_keys, service_keys};
 pub use service::{Running, Service, run_service};
-pub use settings::{DatabasePooler, DatabaseUrl, LogFormat, MasterKey, MasterKeys, Mistake, PostgresUrl, Settings};
+pub use settings::{
+    DatabasePooler, DatabaseUrl, Listener, LogFormat, MasterKey, MasterKeys, Mistake, PostgresUrl, Settings,
+};

@@ -92,26 +92,6 @@ pub(super) fn issuer(text: &str) -> Parsed<String> {
     }
 }
 
-/// Nothing but loopback is private by itself.
-pub(super) fn listener(address: SocketAddr, tls: bool, plaintext: bool) -> Parsed<()> {
-    if address.ip().is_loopback() || tls || plaintext {
-        return Ok(());
-    }
-    Err(
-        "must be a loopback address as long as there is no TLS; set HOLDFAST_TLS_CERTIFICATE_FILE and \
-         HOLDFAST_TLS_KEY_FILE, or HOLDFAST_PLAINTEXT=on where the network is yours alone"
-            .to_owned(),
-    )
-}
-
-/// It has no TLS, whatever the others have.
-pub(super) fn admin_listener(address: SocketAddr, plaintext: bool) -> Parsed<()> {
-    listener(address, false, plaintext).map_err(|_| {
-        "must be a loopback address, because it never has TLS; set HOLDFAST_PLAINTEXT=on where the network is yours alone"
-            .to_owned()
-    })
-}
-
 pub(super) fn addresses(text: &str) -> Parsed<Vec<Uri>> {
     let parsed: Option<Vec<Uri>> = items(text)
         .map(|item| {

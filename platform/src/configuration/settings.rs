@@ -148,6 +148,17 @@ impl MasterKeys {
     }
 }
 
+/// A listener of a process, besides its admin listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listener {
+    /// `HOLDFAST_AUTH_LISTEN`.
+    Auth,
+    /// `HOLDFAST_TASK_LISTEN`.
+    Task,
+    /// `HOLDFAST_GATEWAY_LISTEN`.
+    Gateway,
+}
+
 /// Everything a binary may be told, checked.
 #[derive(Clone)]
 #[expect(missing_docs, reason = "each field is documented where it is declared, in Arguments")]
@@ -158,6 +169,7 @@ pub struct Settings {
     pub gateway_listen: SocketAddr,
     pub admin_listen: Option<SocketAddr>,
     pub tls: Tls,
+    pub plaintext: bool,
     pub auth_database_url: DatabaseUrl,
     pub task_database_url: DatabaseUrl,
     pub auth_addr: Vec<Uri>,
@@ -259,7 +271,19 @@ impl Settings {
     /// `None` after a mistake. Every value is read before the first `?`, so that all mistakes are found.
     fn read(arguments: &Arguments, check: &mut Checker) -> Option<Self> {
         let data_dir = PathBuf::from(&arguments.data_dir);
-        let listeners = Self::listeners(arguments, check);
+        let auth_listen = check.take("HOLDFAST_AUTH_LISTEN", parse::socket_address(&arguments.auth_listen));
+        let task_listen = check.take("HOLDFAST_TASK_LISTEN", parse::socket_address(&arguments.task_listen));
+        let gateway_listen = check.take(
+            "HOLDFAST_GATEWAY_LISTEN",
+            parse::socket_address(&arguments.gateway_listen),
+        );
+        let admin_listen = arguments
+            .admin_listen
+            .as_deref()
+            .filter(|text| !text.is_empty())
+            .map(|text| check.take("HOLDFAST_ADMIN_LISTEN", parse::socket_address(text)));
+        let tls = check.tls(arguments);
+        let plaintext = check.take("HOLDFAST_PLAINTEXT", parse::switch(&arguments.plaintext));
 
         let database_urls = Self::database_urls(arguments, check);
 
@@ -307,13 +331,13 @@ impl Settings {
         let log_format = check.take("HOLDFAST_LOG_FORMAT", parse::log_format(&arguments.log_format));
 
         let (auth_database_url, task_database_url) = database_urls?;
-        let ([auth_listen, task_listen, gateway_listen], admin_listen, tls) = listeners?;
         Some(Self {
-            auth_listen,
-            task_listen,
-            gateway_listen,
-            admin_listen,
-            tls,
+            auth_listen: auth_listen?,
+            task_listen: task_listen?,
+            gateway_listen: gateway_listen?,
+            admin_listen: admin_listen.flatten(),
+            tls: tls?,
+            plaintext: plaintext?,
             auth_database_url,
             task_database_url,
             data_dir,
@@ -335,38 +359,34 @@ impl Settings {
         })
     }
 
-    /// Of auth-service, task-service and the gateway; of the admin listener, if it is given; and their TLS. All are held
-    /// to the rule of plaintext, also those of other processes: settings that are shared are mistaken for all.
-    fn listeners(arguments: &Arguments, check: &mut Checker) -> Option<([SocketAddr; 3], Option<SocketAddr>, Tls)> {
-        let tls = check.tls(arguments);
-        let plaintext = check.take("HOLDFAST_PLAINTEXT", parse::switch(&arguments.plaintext));
-        // After a mistake in one of these the other would be told of needlessly.
-        let (has_tls, may) = (
-            tls.as_ref().is_none_or(|tls| tls.grpc.is_some()),
-            plaintext.unwrap_or(true),
-        );
-        let mut listen = |setting, text: &str| {
-            let address = parse::socket_address(text);
-            check.take(
-                setting,
-                address.and_then(|address| parse::listener(address, has_tls, may).map(|()| address)),
-            )
-        };
-        let public = [
-            listen("HOLDFAST_AUTH_LISTEN", &arguments.auth_listen),
-            listen("HOLDFAST_TASK_LISTEN", &arguments.task_listen),
-            listen("HOLDFAST_GATEWAY_LISTEN", &arguments.gateway_listen),
-        ];
-        let admin = arguments.admin_listen.as_deref().filter(|text| !text.is_empty());
-        let admin = admin.map(|text| {
-            let address = parse::socket_address(text);
-            check.take(
-                "HOLDFAST_ADMIN_LISTEN",
-                address.and_then(|address| parse::admin_listener(address, may).map(|()| address)),
-            )
+    /// Which listeners of a process would speak without TLS beyond loopback, though nobody asked for it (ASVS 12).
+    pub fn exposed(&self, listeners: &[Listener]) -> Vec<Mistake> {
+        let has_tls = self.tls.grpc.is_some();
+        let public = listeners.iter().map(|listener| match listener {
+            Listener::Auth => ("HOLDFAST_AUTH_LISTEN", self.auth_listen, has_tls),
+            Listener::Task => ("HOLDFAST_TASK_LISTEN", self.task_listen, has_tls),
+            Listener::Gateway => ("HOLDFAST_GATEWAY_LISTEN", self.gateway_listen, has_tls),
         });
-        let [auth, task, gateway] = public;
-        Some(([auth?, task?, gateway?], admin.flatten(), tls?))
+        let admin = self
+            .admin_listen
+            .map(|address| ("HOLDFAST_ADMIN_LISTEN", address, false));
+        let exposed = public
+            .chain(admin)
+            .filter(|(_, address, has_tls)| !(address.ip().to_canonical().is_loopback() || *has_tls || self.plaintext));
+        let mistakes = exposed.map(|(setting, ..)| {
+            let problem = if setting == "HOLDFAST_ADMIN_LISTEN" {
+                "must be a loopback address, because it never has TLS; set HOLDFAST_PLAINTEXT=on where the network is \
+                 yours alone"
+            } else {
+                "must be a loopback address as long as there is no TLS; set HOLDFAST_TLS_CERTIFICATE_FILE and \
+                 HOLDFAST_TLS_KEY_FILE, or HOLDFAST_PLAINTEXT=on where the network is yours alone"
+            };
+            Mistake {
+                setting,
+                problem: problem.to_owned(),
+            }
+        });
+        mistakes.collect()
     }
 
     /// Of auth-service and of task-service. Relative paths are taken from the data directory.

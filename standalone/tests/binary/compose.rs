@@ -9,7 +9,7 @@ use std::{
 };
 
 use platform::{
-    configuration::{DataCommand, Program, command},
+    configuration::{DataCommand, Listener, Program, command},
     testing::Workspace,
 };
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
@@ -22,6 +22,7 @@ const PROGRAM: Program = Program {
     name: "holdfast",
     about: "",
     needs: &[],
+    listeners: &[Listener::Auth, Listener::Task, Listener::Gateway],
     admin_listen: ADMIN_LISTEN,
 };
 

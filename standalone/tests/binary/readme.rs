@@ -9,6 +9,7 @@ const PROGRAM: Program = Program {
     name: "holdfast",
     about: "",
     needs: &[],
+    listeners: &[],
     admin_listen: ADMIN_LISTEN,
 };
 
