@@ -4,7 +4,7 @@
 //! A request walks through the files in this order:
 //!
 //! 1. [`config`] — what the gateway is told; [`error`] — why it may refuse to start.
-//! 2. `service` — all middleware in one function; `probes` — `/livez`, `/readyz`.
+//! 2. `service` — all middleware in one function; `probes` — `/livez`, `/readyz`; `documents` — pages (`web/`).
 //! 3. `routes` — the route table, read from `google.api.http`; `template` — one path pattern; `rpc` — what is called.
 //! 4. `deadline`, `body` — how long the request may take, and what it carries, within limits.
 //! 5. `binding` — path, query and body into one message; `json` (text to a tree), `json_message` (a tree to a
@@ -26,6 +26,7 @@ mod body;
 mod client;
 mod conditions;
 mod deadline;
+mod documents;
 mod error_table;
 mod field_path;
 mod forward;

@@ -20,6 +20,7 @@ use crate::{
     client, conditions,
     config::Config,
     deadline::Deadline,
+    documents::Document,
     error::StartError,
     forward,
     probes::Probe,
@@ -81,6 +82,12 @@ impl Gateway {
             return match method {
                 Method::GET | Method::HEAD => probe.answer(&self.config.readiness).await,
                 other => other_method(&other, &Probe::METHODS),
+            };
+        }
+        if let Some(document) = Document::at(&path) {
+            return match method {
+                Method::GET | Method::HEAD => Ok(document.answer()),
+                other => other_method(&other, &Document::METHODS),
             };
         }
         match self.routes.find(&method, &path) {

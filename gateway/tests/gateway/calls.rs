@@ -279,6 +279,36 @@ async fn probes_answer_on_the_main_listener() {
     assert_eq!(world.send("GET /livez").await.status, 200);
 }
 
+/// BR-06, BR-10: a page runs nothing but its own files, is framed by nobody, and looking at it changes nothing.
+#[tokio::test]
+async fn the_page_of_a_reset_link_is_served() {
+    let world = World::start().await;
+    for (path, content_type) in [
+        ("/reset-password", "text/html; charset=utf-8"),
+        ("/reset-password.js", "text/javascript; charset=utf-8"),
+        ("/reset-password.css", "text/css; charset=utf-8"),
+    ] {
+        let answer = world.send(&format!("GET {path}")).await;
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (200, Some(content_type))
+        );
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        let policy = answer.header("content-security-policy").expect("it has a policy");
+        for rule in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"] {
+            assert!(policy.contains(rule), "{policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{policy}");
+        let head = world.send(&format!("HEAD {path}")).await;
+        assert_eq!((head.status, head.body.len()), (200, 0));
+        world
+            .send(&format!("POST {path}"))
+            .await
+            .assert_problem(405, "METHOD_NOT_ALLOWED");
+    }
+}
+
 #[tokio::test]
 async fn it_ends_with_the_shutdown() {
     let world = World::start().await;
