@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use platform::{
     access::{Access, AccessTable, descriptor_pool, method_rules},
@@ -89,6 +89,36 @@ fn ap_05_few_methods_are_public_and_no_task_method_is() {
         ["GetJwks", "Login", "Logout", "Refresh", "Register", "ResetPassword"]
             .map(|name| format!("AuthService/{name}"))
     );
+}
+
+/// PW-09, PW-10, PW-14: no question or hint stands in for a password, none expires, and only its person chooses one.
+#[test]
+fn pw_14_passwords_are_chosen_by_who_has_them() {
+    let pool = descriptor_pool();
+    let mut with_password = BTreeSet::new();
+    for message in pool
+        .all_messages()
+        .filter(|message| message.full_name().starts_with("holdfast."))
+    {
+        for field in message.fields() {
+            let name = field.name();
+            for word in ["hint", "question", "password_expire"] {
+                assert!(!name.contains(word), "{}.{name}", message.name());
+            }
+            if name.contains("password") {
+                with_password.insert(format!("{}.{name}", message.name()));
+            }
+        }
+    }
+    let expected = [
+        "ChangePasswordRequest.current_password",
+        "ChangePasswordRequest.new_password",
+        "DeleteAccountRequest.password",
+        "LoginRequest.password",
+        "RegisterRequest.password",
+        "ResetPasswordRequest.new_password",
+    ];
+    assert_eq!(with_password.iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }
 
 /// OA-05: a person's method names one scope that tokens carry; the others name none.

@@ -13,7 +13,9 @@ on_every_engine!(
     everybodys_sessions_end_in_bounded_steps,
 );
 
+/// PW-16: nobody is there before somebody registers.
 async fn accounts_are_listed_by_address(world: World) {
+    assert!(world.administration.accounts_after("", 1).await.unwrap().is_empty());
     for name in ["carl", "Ada", "ben"] {
         world.person(&format!("{name}@example.com")).await;
     }

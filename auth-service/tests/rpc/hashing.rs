@@ -38,6 +38,26 @@ async fn passwords_are_stored_as_argon2id_with_at_least_19_mib() {
     world.register("second@example.com").await;
 }
 
+/// PW-11: equal passwords have different salts.
+#[tokio::test]
+async fn every_hash_has_a_salt_of_its_own() {
+    let world = World::new().await;
+    world.register(EMAIL).await;
+    world.register("ben@example.com").await;
+    let database = sqlx::Sqlite::open(world.database(), &SCHEMA).await.unwrap();
+    let store = SqlStore::new(database.clone());
+    let mut salts = std::collections::HashSet::new();
+    for email in [EMAIL, "ben@example.com"] {
+        let email = Email::parse(email).unwrap_or_else(|problem| panic!("{problem}"));
+        let hash = store.credentials(&email).await.unwrap().unwrap().password_hash;
+        let salt = hash.split('$').nth(4).unwrap();
+        assert!(salt.len() >= 22, "16 bytes: {salt}");
+        salts.insert(salt.to_owned());
+    }
+    assert_eq!(salts.len(), 2);
+    database.close().await;
+}
+
 /// PW-12: a login with weaker parameters than today's rewrites the hash, and goes on working.
 #[tokio::test]
 async fn a_weaker_hash_is_replaced_at_the_next_login() {

@@ -186,3 +186,30 @@ async fn the_database_holds_no_usable_secret() {
     let refused = auth_service::serve(listener, config, tokio_util::sync::CancellationToken::new()).await;
     assert!(refused.unwrap_err().to_string().contains("does not open"));
 }
+
+/// SE-03: no access token outlives its session, so that nothing is done in its name after its end.
+#[tokio::test]
+async fn an_access_token_ends_with_its_session() {
+    let world = World::new().await;
+    let mut token = world.register(EMAIL).await.tokens.unwrap().refresh_token;
+    // The session is refreshed within its idle lifetime until it is a minute short of its greatest age.
+    for hours in [20, 20, 20, 11] {
+        world.clock.advance(Duration::from_hours(hours));
+        token = world.refresh(&token).await.unwrap().refresh_token;
+    }
+    world.clock.advance(Duration::from_mins(59));
+    let last = world.refresh(&token).await.unwrap();
+    assert_eq!((last.expires_in, last.refresh_expires_in), (60, 60));
+    world.session(&last.access_token).await.unwrap();
+    world.clock.advance(Duration::from_mins(1));
+    assert_refused(
+        world.session(&last.access_token).await,
+        Code::Unauthenticated,
+        "TOKEN_EXPIRED",
+    );
+    assert_refused(
+        world.refresh(&last.refresh_token).await,
+        Code::Unauthenticated,
+        "REFRESH_EXPIRED",
+    );
+}

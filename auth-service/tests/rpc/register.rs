@@ -2,6 +2,7 @@
 
 use proto::auth::v1::{RegisterRequest, RegisterResponse};
 use tonic::{Code, Response, Status};
+use tonic_types::StatusExt as _;
 
 use crate::world::{EMAIL, PASSWORD, World, assert_refused};
 
@@ -101,6 +102,36 @@ async fn a_password_is_refused_for_its_length_or_for_being_guessable() {
         register(&world, &email, password, "").await.unwrap();
         world.login(&email, password).await.unwrap();
     }
+}
+
+/// PW-06, PW-07: a guesser begins with the person, and the answer says why.
+#[tokio::test]
+async fn a_password_made_of_the_person_is_refused() {
+    let world = World::new().await;
+    for (email, name, password) in [
+        ("ada.lovelace@example.com", "", "ADA.LOVELACE"),
+        ("ada.lovelace@example.com", "", "lovelace2024"),
+        ("ada@engines.example", "", "ada@engines.example"),
+        ("ada@example.com", "Augusta King-Noel", "augusta king-noel"),
+    ] {
+        let refused = register(&world, email, password, name).await.unwrap_err();
+        let details = refused.get_error_details();
+        let violation = &details.bad_request().unwrap().field_violations[0];
+        assert!(
+            violation.description.starts_with("is too easy to guess: "),
+            "{violation:?}"
+        );
+        assert_refused(Err::<(), _>(refused), Code::InvalidArgument, "PASSWORD_TOO_COMMON");
+    }
+}
+
+/// PW-01: what NIST SP 800-63B-4 asks for where a password stands alone.
+#[tokio::test]
+async fn the_least_length_is_a_setting() {
+    let world = World::with(|config| config.password_min_length = 15).await;
+    let refused = register(&world, EMAIL, "vN8#kQ2!pXw7zR", "").await;
+    assert_refused(refused, Code::InvalidArgument, "PASSWORD_TOO_SHORT");
+    register(&world, EMAIL, "vN8#kQ2!pXw7zRb", "").await.unwrap();
 }
 
 /// PW-02, PW-04: every character counts, the case and those after byte 72 too.

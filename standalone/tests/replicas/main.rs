@@ -8,4 +8,5 @@ mod outage;
 mod proxy;
 mod sessions;
 mod tasks;
+mod throttling;
 mod world;

@@ -1,9 +1,9 @@
 //! Keys, sessions and accounts are the same at every replica.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use proto::auth::v1::{GetJwksRequest, LogoutRequest};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 use tonic::Code;
 
 use crate::world::{REPLICAS, World, assert_refused, numbers, refresh, register, timed};
@@ -83,11 +83,20 @@ async fn a_logout_at_one_replica_on_postgres_ends_the_session_at_all() {
         refresh_token: person.tokens.refresh_token.clone(),
     };
     world.auth_at(0).logout(timed(request)).await.unwrap();
+    let ended = Instant::now();
     for number in 0..REPLICAS {
         let refreshed = refresh(world.auth_at(number), &person.tokens.refresh_token).await;
         assert_refused(refreshed, Code::Unauthenticated, "SESSION_REVOKED");
         let session = person.session(world.auth_at(number)).await;
         assert_refused(session, Code::Unauthenticated, "SESSION_REVOKED");
+    }
+    // SE-04: the replicas of task-service, which ask nobody, have heard of it within a second.
+    for number in 0..REPLICAS {
+        while person.list(world.tasks_at(number), 1, "").await.is_ok() {
+            assert!(ended.elapsed() < Duration::from_secs(1), "replica {number}");
+        }
+        let listed = person.list(world.tasks_at(number), 1, "").await;
+        assert_refused(listed, Code::Unauthenticated, "SESSION_REVOKED");
     }
 }
 

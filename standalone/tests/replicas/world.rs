@@ -52,6 +52,7 @@ pub(crate) struct World {
     /// The databases, as an administrator sees them.
     pub(crate) auth_database: Database<Postgres>,
     pub(crate) task_database: Database<Postgres>,
+    pub(crate) clock: Arc<ManualClock>,
     turn: AtomicUsize,
 }
 
@@ -89,6 +90,7 @@ impl World {
             tasks: task_replicas,
             auth_database: Postgres::open(auth, &auth_service::store::SCHEMA).await.unwrap(),
             task_database: Postgres::open(task, &task_service::store::SCHEMA).await.unwrap(),
+            clock,
             turn: AtomicUsize::new(0),
         }
     }
@@ -376,6 +378,6 @@ fn task_config(database: DatabaseUrl, issuers: &[http::Uri], clock: Arc<ManualCl
     }
 }
 
-fn service_keys() -> ServiceKeys {
+pub(crate) fn service_keys() -> ServiceKeys {
     ServiceKeys::new(vec![Secret::new([7; 32])]).unwrap()
 }
