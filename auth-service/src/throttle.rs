@@ -226,18 +226,27 @@ impl Throttle {
 
     /// Whether the try may be made; nothing is counted.
     pub async fn look(&self, attempt: &Attempt) -> Result<(), AuthError> {
+        if attempt.counters.is_empty() {
+            return Ok(());
+        }
         let now = self.clock.now();
         admitted(self.store.look(attempt.clone(), now).await?, now)
     }
 
     /// Counts the try as a failure until it is settled, if it may be made.
     pub async fn charge(&self, attempt: &Attempt) -> Result<(), AuthError> {
+        if attempt.counters.is_empty() {
+            return Ok(());
+        }
         let now = self.clock.now();
         admitted(self.store.charge(attempt.clone(), now).await?, now)
     }
 
     /// Settles a try that leads to nothing else.
     pub async fn settle(&self, settlement: Settlement) -> Result<(), AuthError> {
+        if settlement.cleared.is_empty() && settlement.refunded.is_empty() {
+            return Ok(());
+        }
         Ok(self.store.settle(settlement).await?)
     }
 

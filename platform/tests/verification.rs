@@ -819,6 +819,26 @@ async fn tk_14_a_caller_that_gives_up_leaves_the_fetch_to_the_others() {
     assert_eq!(world.keys.fetches(), 1);
 }
 
+/// Where the keys come from panics.
+struct Panicking;
+
+impl KeySource for Panicking {
+    fn fetch(&self) -> BoxFuture<'_, Result<Vec<JsonWebKey>, String>> {
+        Box::pin(async { panic!("a mistake of ours") })
+    }
+}
+
+/// AP-09: a panic lets nobody in, and holds nobody up.
+#[tokio::test(start_paused = true)]
+async fn ap_09_a_panic_while_a_token_is_checked_refuses_it() {
+    let issuer = TestIssuer::new(ISSUER, KEY_ID);
+    let verifier = Verifier::new(ISSUER, Arc::new(KeyRing::new(Panicking)), Arc::new(ManualClock::new()));
+    let token = World::with(issuer, Keys::down()).token();
+    for _ in 0..2 {
+        assert_eq!(verifier.verify(&token).await.map(drop), Err(Refusal::KeysUnavailable));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn tk_14_an_outage_of_the_issuer_is_never_a_bad_token() {
     let issuer = TestIssuer::new(ISSUER, KEY_ID);

@@ -60,9 +60,6 @@ impl<E: Engine> ThrottleStore for SqlStore<E> {
     }
 
     async fn charge(&self, attempt: Attempt, now: Timestamp) -> Result<Admission, StoreError> {
-        if attempt.counters.is_empty() {
-            return Ok(Admission::Admitted);
-        }
         self.database
             .write(move |connection| {
                 let attempt = attempt.clone();
