@@ -2,17 +2,8 @@
 
 use std::io::{self, Write as _};
 
+use crate::{administration::Administration, administration::AdministrationError, resets};
 use clap::Subcommand;
-use platform::{
-    configuration::{DatabaseUrl, Settings},
-    database::Engine,
-    metrics::Metrics,
-    serving::Readiness,
-};
-
-use crate::{
-    Config, StartError, administration::Administration, administration::AdministrationError, resets, store::SCHEMA,
-};
 
 /// So many accounts are read at once.
 const PAGE: usize = 500;
@@ -58,25 +49,7 @@ pub enum AccountsCommand {
 
 impl AccountsCommand {
     /// Does it, and says what was done.
-    pub async fn run(self, settings: &Settings) -> Result<(), StartError> {
-        match settings.auth_database_url {
-            DatabaseUrl::Sqlite(_) => self.run_on::<sqlx::Sqlite>(settings).await,
-            DatabaseUrl::Postgres(_) => self.run_on::<sqlx::Postgres>(settings).await,
-        }
-    }
-
-    async fn run_on<E: Engine>(self, settings: &Settings) -> Result<(), StartError> {
-        let config = Config::from_settings(settings, Readiness::default(), Metrics::default())?;
-        let database = E::open(&config.database, &SCHEMA).await?;
-        let done = match Administration::open(&database, &config).await {
-            Ok(administration) => self.administer(&administration).await,
-            Err(error) => Err(error),
-        };
-        database.close().await;
-        Ok(done?)
-    }
-
-    async fn administer(self, administration: &Administration) -> Result<(), AdministrationError> {
+    pub(crate) async fn run(self, administration: &Administration) -> Result<(), AdministrationError> {
         match self {
             Self::List => list(administration).await?,
             Self::Disable { account } => {

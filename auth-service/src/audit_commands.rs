@@ -1,22 +1,13 @@
 //! The audit log, as an operator reads and checks it.
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use clap::Subcommand;
-use platform::{
-    configuration::{DatabaseUrl, Settings},
-    database::Engine,
-    metrics::Metrics,
-    serving::Readiness,
-};
-
 use crate::{
-    Config, StartError,
     account_commands::say,
     administration::{Administration, AdministrationError},
     audit::{Link, Verified},
     export::record_json,
-    store::SCHEMA,
 };
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use clap::Subcommand;
 
 /// What is done with the audit log.
 #[derive(Subcommand, Clone)]
@@ -40,25 +31,7 @@ pub enum AuditCommand {
 
 impl AuditCommand {
     /// Does it.
-    pub async fn run(self, settings: &Settings) -> Result<(), StartError> {
-        match settings.auth_database_url {
-            DatabaseUrl::Sqlite(_) => self.run_on::<sqlx::Sqlite>(settings).await,
-            DatabaseUrl::Postgres(_) => self.run_on::<sqlx::Postgres>(settings).await,
-        }
-    }
-
-    async fn run_on<E: Engine>(self, settings: &Settings) -> Result<(), StartError> {
-        let config = Config::from_settings(settings, Readiness::default(), Metrics::default())?;
-        let database = E::open(&config.database, &SCHEMA).await?;
-        let done = match Administration::open(&database, &config).await {
-            Ok(administration) => self.read(&administration).await,
-            Err(error) => Err(error),
-        };
-        database.close().await;
-        Ok(done?)
-    }
-
-    async fn read(self, administration: &Administration) -> Result<(), AdministrationError> {
+    pub(crate) async fn run(self, administration: &Administration) -> Result<(), AdministrationError> {
         match self {
             Self::List { account, mut after } => {
                 let account = match account {

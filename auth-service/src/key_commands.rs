@@ -1,24 +1,17 @@
 //! The signing keys, as an operator sees and turns them. Every running replica takes the change over within seconds.
 
-use std::{
-    io::{self, Write as _},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use clap::Subcommand;
-use platform::{
-    configuration::{DatabaseUrl, Settings},
-    database::Engine,
-    metrics::Metrics,
-    serving::Readiness,
-};
+use platform::database::{Database, Engine};
 
 use crate::{
     Config, StartError,
+    account_commands::say,
     administration::operator,
     audit::{Act, Audit},
     keys::{Keys, KeysError, StoredSigningKey},
-    store::{KeyStore as _, SCHEMA, SqlStore},
+    store::{KeyStore as _, SqlStore},
 };
 
 /// What is done with the signing keys.
@@ -38,19 +31,10 @@ pub enum KeysCommand {
 
 impl KeysCommand {
     /// Does it, and prints the keys as they are then.
-    pub async fn run(self, settings: &Settings) -> Result<(), StartError> {
-        match settings.auth_database_url {
-            DatabaseUrl::Sqlite(_) => self.run_on::<sqlx::Sqlite>(settings).await,
-            DatabaseUrl::Postgres(_) => self.run_on::<sqlx::Postgres>(settings).await,
-        }
-    }
-
-    async fn run_on<E: Engine>(self, settings: &Settings) -> Result<(), StartError> {
-        let config = Config::from_settings(settings, Readiness::default(), Metrics::default())?;
-        let database = E::open(&config.database, &SCHEMA).await?;
+    pub(crate) async fn run<E: Engine>(self, database: &Database<E>, config: &Config) -> Result<(), StartError> {
         let store = Arc::new(SqlStore::new(database.clone()));
         let keys = Keys::open(config.keys(store.clone())).await?;
-        let audit = Audit::new(store.clone(), &keys, config.clock);
+        let audit = Audit::new(store.clone(), &keys, config.clock.clone());
         let record = |act| audit.record(act, &operator());
         match self {
             Self::List => {}
@@ -68,17 +52,14 @@ impl KeysCommand {
             }
         }
         let stored = store.keys().await?;
-        say(&stored.map(|stored| stored.signing).unwrap_or_default());
-        database.close().await;
+        show(&stored.map(|stored| stored.signing).unwrap_or_default());
         Ok(())
     }
 }
 
-fn say(keys: &[StoredSigningKey]) {
-    let mut output = io::stdout().lock();
+fn show(keys: &[StoredSigningKey]) {
     for key in keys {
         let since = prost_types::Timestamp::from(key.state_time);
-        // A reader that went away has read enough.
-        writeln!(output, "{:<16}  {:<7}  since {since}", key.id, key.state.as_str()).ok();
+        say(&format!("{:<16}  {:<7}  since {since}", key.id, key.state.as_str()));
     }
 }

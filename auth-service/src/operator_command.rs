@@ -1,9 +1,17 @@
 //! What operators may ask for, on the command line.
 
 use clap::Subcommand;
-use platform::configuration::Settings;
+use platform::{
+    configuration::{DatabaseUrl, Settings},
+    database::{Database, Engine},
+    metrics::Metrics,
+    serving::Readiness,
+};
 
-use crate::{StartError, account_commands::AccountsCommand, audit_commands::AuditCommand, key_commands::KeysCommand};
+use crate::{
+    Config, StartError, account_commands::AccountsCommand, administration::Administration,
+    audit_commands::AuditCommand, key_commands::KeysCommand, store::SCHEMA,
+};
 
 /// The commands of an operator. They need the database and the keys of the service, not the service.
 #[derive(Subcommand, Clone)]
@@ -22,10 +30,25 @@ pub enum OperatorCommand {
 impl OperatorCommand {
     /// Does it, and prints what it has to say.
     pub async fn run(self, settings: &Settings) -> Result<(), StartError> {
+        match settings.auth_database_url {
+            DatabaseUrl::Sqlite(_) => self.run_on::<sqlx::Sqlite>(settings).await,
+            DatabaseUrl::Postgres(_) => self.run_on::<sqlx::Postgres>(settings).await,
+        }
+    }
+
+    async fn run_on<E: Engine>(self, settings: &Settings) -> Result<(), StartError> {
+        let config = Config::from_settings(settings, Readiness::default(), Metrics::default())?;
+        let database = E::open(&config.database, &SCHEMA).await?;
+        let done = self.operate(&database, &config).await;
+        database.close().await;
+        done
+    }
+
+    async fn operate<E: Engine>(self, database: &Database<E>, config: &Config) -> Result<(), StartError> {
         match self {
-            Self::Keys(command) => command.run(settings).await,
-            Self::Accounts(command) => command.run(settings).await,
-            Self::Audit(command) => command.run(settings).await,
+            Self::Keys(command) => command.run(database, config).await,
+            Self::Accounts(command) => Ok(command.run(&Administration::open(database, config).await?).await?),
+            Self::Audit(command) => Ok(command.run(&Administration::open(database, config).await?).await?),
         }
     }
 }
