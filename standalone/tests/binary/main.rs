@@ -8,7 +8,10 @@ mod durability;
 mod grpcurl;
 mod keys;
 mod kill_under_load;
+mod killed_refresh;
 mod lifecycle;
 mod process;
 mod readme;
+#[expect(dead_code, reason = "the soak runs use the rest")]
+mod rest;
 mod tls;

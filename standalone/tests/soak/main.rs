@@ -5,15 +5,20 @@
 
 #[path = "../binary/kill_under_load.rs"]
 mod kill_under_load;
+#[path = "../binary/killed_refresh.rs"]
+mod killed_refresh;
 #[expect(dead_code, reason = "the tests of the binary use the rest")]
 #[path = "../binary/process.rs"]
 mod process;
+#[path = "../binary/rest.rs"]
+mod rest;
 
 mod durability;
 mod failover;
 mod flood;
 mod idle;
 mod million;
+mod refresh_kills;
 mod timing;
 
 use std::time::Duration;
