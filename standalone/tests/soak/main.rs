@@ -22,6 +22,7 @@ mod idle;
 mod million;
 mod refresh_kills;
 mod revocation;
+mod rotation;
 mod timing;
 
 use std::time::Duration;
