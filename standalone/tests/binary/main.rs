@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
 
+mod auth_away;
+mod away;
 mod compose;
 mod data;
 mod durability;
@@ -15,3 +17,4 @@ mod readme;
 #[expect(dead_code, reason = "the soak runs use the rest")]
 mod rest;
 mod tls;
+mod verifiers;

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
 #![expect(clippy::print_stdout, reason = "the figures are what these runs are for")]
 
+#[path = "../binary/auth_away.rs"]
+mod auth_away;
 #[path = "../binary/kill_under_load.rs"]
 mod kill_under_load;
 #[path = "../binary/killed_refresh.rs"]
@@ -15,6 +17,7 @@ mod rest;
 #[path = "../binary/verifiers.rs"]
 mod verifiers;
 
+mod away;
 mod durability;
 mod failover;
 mod flood;
