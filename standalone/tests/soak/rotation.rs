@@ -38,10 +38,11 @@ const BETWEEN_CALLS: Duration = Duration::from_millis(1);
 const PEOPLE: usize = 20;
 const BETWEEN_REFRESHES: Duration = Duration::from_secs(1);
 /// After so many seconds. A new key waits ten minutes before it signs, unless the one that does is revoked; the first
-/// revocation finds no key that waits, and the second `Rotate` one that does.
+/// revocation finds no key that waits, and the second `Rotate` one that does. Where none waits, ten seconds and more lie
+/// before it: a verifier that fetched the keys sooner may hear of the successor after the first token of it.
 const TURNS: [(u64, Turn); 8] = [
-    (5, Turn::Revoke),
-    (20, Turn::Rotate),
+    (12, Turn::Revoke),
+    (25, Turn::Rotate),
     (35, Turn::Rotate),
     (50, Turn::Revoke),
     (65, Turn::Rotate),
