@@ -2,6 +2,9 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use auth_service::store::{AuditStore as _, SCHEMA, SqlStore};
+use platform::database::Engine as _;
+use sqlx::Sqlite;
 use tonic::Code;
 
 use crate::world::{EMAIL, World, assert_refused};
@@ -93,6 +96,37 @@ async fn a_superseded_token_ends_its_session_only() {
         "SESSION_REVOKED",
     );
     world.refresh(&other.refresh_token).await.unwrap();
+}
+
+/// SE-13: the alarm is in the audit log, once, and counted.
+#[tokio::test]
+async fn a_reuse_is_recorded_and_counted() {
+    let world = World::new().await;
+    let registered = world.register(EMAIL).await;
+    let (user, first) = (registered.user.unwrap(), registered.tokens.unwrap());
+    let session = world.session(&first.access_token).await.unwrap().session.unwrap();
+    let second = world.refresh(&first.refresh_token).await.unwrap();
+    world.refresh(&second.refresh_token).await.unwrap();
+    // The first time it is a reuse; then the session has ended.
+    for reason in ["REFRESH_REUSED", "SESSION_REVOKED"] {
+        assert_refused(world.refresh(&first.refresh_token).await, Code::Unauthenticated, reason);
+    }
+    let database = Sqlite::open(world.database(), &SCHEMA).await.unwrap();
+    let records = SqlStore::new(database).audit_after(0, None, 100).await.unwrap();
+    let alarms: Vec<_> = records
+        .iter()
+        .filter(|record| record.act == "REFRESH_REUSED")
+        .map(|record| (record.account.unwrap().to_string(), record.session.unwrap().to_string()))
+        .collect();
+    assert_eq!(alarms, [(user.id, session.id)]);
+    let metrics = world.config.metrics.text();
+    for line in [
+        "auth_refresh_total{outcome=\"reused\"} 1",
+        "auth_refresh_total{outcome=\"ended\"} 1",
+        "sessions_revoked_total{reason=\"REFRESH_REUSED\"} 1",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} is not in {metrics}");
+    }
 }
 
 #[tokio::test]

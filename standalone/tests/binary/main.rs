@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
 
 mod accounts;
+mod auth_away;
+mod away;
 mod compose;
 mod data;
 mod database_roles;
@@ -10,8 +12,12 @@ mod durability;
 mod grpcurl;
 mod keys;
 mod kill_under_load;
+mod killed_refresh;
 mod lifecycle;
 mod logs;
 mod process;
 mod readme;
+#[expect(dead_code, reason = "the soak runs use the rest")]
+mod rest;
 mod tls;
+mod verifiers;

@@ -9,8 +9,13 @@ use proto::{
 };
 use tokio::task::JoinSet;
 use tonic::{Code, Request};
+use tonic_types::StatusExt as _;
 
-use crate::{EMAIL, PASSWORD, channel, process::Process, quantile, register, resident_kib};
+use crate::{
+    EMAIL, PASSWORD, channel,
+    process::{Process, command},
+    quantile, register, resident_kib,
+};
 
 const LOGINS: usize = 200;
 const REFUSED_WITHIN: Duration = Duration::from_millis(50);
@@ -19,7 +24,12 @@ const MEMORY_LIMIT_KIB: u64 = 200 * 1024;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_logins_is_refused_fast_and_spares_the_others() {
     let workspace = Workspace::new();
-    let process = Process::start(workspace.path());
+    // Else the throttle would refuse them before they come to the queue.
+    let process = Process::start_as(
+        command(workspace.path())
+            .env("HOLDFAST_THROTTLE_EXEMPT", "127.0.0.0/8")
+            .env("HOLDFAST_LOG", "error"),
+    );
     let tokens = register(&process).await.tokens.unwrap();
     let auth = AuthServiceClient::new(channel(process.auth));
     // A connection of its own, as another client would have.
@@ -82,6 +92,8 @@ async fn a_flood_of_logins_is_refused_fast_and_spares_the_others() {
                 (Ok(_), took) => succeeded.push(took),
                 (Err(status), took) => {
                     assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+                    let details = status.get_error_details();
+                    assert_eq!(details.error_info().unwrap().reason, "OVERLOADED");
                     refused.push(took);
                 }
             }

@@ -3,24 +3,38 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
 #![expect(clippy::print_stdout, reason = "the figures are what these runs are for")]
 
+#[path = "../binary/auth_away.rs"]
+mod auth_away;
 #[path = "../binary/kill_under_load.rs"]
 mod kill_under_load;
+#[path = "../binary/killed_refresh.rs"]
+mod killed_refresh;
 #[expect(dead_code, reason = "the tests of the binary use the rest")]
 #[path = "../binary/process.rs"]
 mod process;
+#[path = "../binary/rest.rs"]
+mod rest;
+#[path = "../binary/verifiers.rs"]
+mod verifiers;
 
+mod away;
 mod durability;
 mod failover;
 mod flood;
 mod idle;
 mod million;
+mod refresh_kills;
+mod revocation;
+mod rotation;
 mod timing;
 
 use std::time::Duration;
 
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use process::Process;
 use proto::auth::v1::{RegisterRequest, RegisterResponse, auth_service_client::AuthServiceClient};
-use tonic::transport::Channel;
+use serde_json::Value;
+use tonic::{Request, transport::Channel};
 
 const EMAIL: &str = "ada@example.com";
 const PASSWORD: &str = "correct horse battery staple";
@@ -30,6 +44,21 @@ fn channel(address: std::net::SocketAddr) -> Channel {
         &[format!("http://{address}").parse().unwrap()],
         &platform::tls::ClientTls::default(),
     )
+}
+
+fn bearer<T>(access_token: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let value = format!("Bearer {access_token}").parse().unwrap();
+    request.metadata_mut().insert("authorization", value);
+    // Longer than anything that is answered in order.
+    request.set_timeout(Duration::from_secs(20));
+    request
+}
+
+/// The header of an access token (0), or its claims (1).
+fn part_of(access_token: &str, part: usize) -> Value {
+    let part = access_token.split('.').nth(part).unwrap();
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
 async fn register(process: &Process) -> RegisterResponse {

@@ -1,0 +1,14 @@
+-- What waits to be purged.
+CREATE INDEX tasks_in_trash ON tasks (owner_id, delete_time) WHERE delete_time IS NOT NULL;
+
+-- The owners who have something in the trash, and when to look there. Never later than the first task is due.
+CREATE TABLE purges (
+    due_owner BLOB    NOT NULL PRIMARY KEY CHECK (length(due_owner) = 16),
+    due_time  INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX purges_by_due_time ON purges (due_time);
+
+-- Thirty days after the first was deleted.
+INSERT INTO purges
+SELECT owner_id, min(delete_time) + 2592000000000 FROM tasks WHERE delete_time IS NOT NULL GROUP BY owner_id;
