@@ -12,8 +12,12 @@ use crate::{
 pub enum Change {
     /// Some of its fields get new values.
     Set(Box<NewValues>),
+    /// It is completed if it is active, and active if it is completed.
+    Toggle,
     /// It goes to the trash.
     Delete,
+    /// It comes back from there.
+    Undelete,
 }
 
 /// New values of some fields; `None` leaves a field as it is.
@@ -37,20 +41,25 @@ impl Change {
         }))
     }
 
+    /// Whether it can be done to a task in the trash.
+    pub fn reaches_deleted(&self) -> bool {
+        matches!(self, Self::Undelete)
+    }
+
     /// The task after the change, one version on; `None` if nothing about it changes.
     pub fn apply(&self, task: &Task, now: Timestamp) -> Option<Task> {
         let mut changed = task.clone();
         match self {
             Self::Delete => changed.delete_time = Some(now),
-            Self::Set(values) => {
-                changed.content = values.applied_to(&task.content);
-                if changed.content == task.content {
-                    return None;
-                }
-                if changed.content.completed != task.content.completed {
-                    changed.complete_time = changed.content.completed.then_some(now);
-                }
-            }
+            Self::Undelete => changed.delete_time = None,
+            Self::Toggle => changed.content.completed = !task.content.completed,
+            Self::Set(values) => changed.content = values.applied_to(&task.content),
+        }
+        if changed.content == task.content && changed.delete_time == task.delete_time {
+            return None;
+        }
+        if changed.content.completed != task.content.completed {
+            changed.complete_time = changed.content.completed.then_some(now);
         }
         changed.version += 1;
         changed.update_time = now;

@@ -4,7 +4,7 @@
 //!
 //! - [`tasks`] — what can be done; `validation`, [`due`], `masks` — what may be said; [`change`] — what
 //!   comes of a change; [`pages`] — lists and their tokens; [`task`] — the noun.
-//! - `erasure` — what becomes of them when an account is deleted.
+//! - `erasure` — what becomes of them when an account is deleted; `purge` — when they were in the trash for long.
 //! - [`owner`] — whose tasks: the proof that the store demands.
 //! - [`error`] — what can go wrong, and its form on the wire.
 //! - [`Config`] — what the service needs; [`serve`] and [`migrate`] — what it does.
@@ -17,6 +17,7 @@ pub mod error;
 mod masks;
 pub mod owner;
 pub mod pages;
+mod purge;
 mod rpc;
 pub mod store;
 pub mod task;
@@ -38,7 +39,7 @@ use proto::task::v1::task_service_server::TaskServiceServer;
 use tokio_util::sync::CancellationToken;
 use tonic::service::{RoutesBuilder, interceptor::InterceptedService};
 
-use crate::{erasure::erase_deleted, rpc::TaskRpc, store::TaskDatabase, tasks::Tasks};
+use crate::{erasure::erase_deleted, purge::purge_trash, rpc::TaskRpc, store::TaskDatabase, tasks::Tasks};
 
 pub use config::Config;
 
@@ -120,6 +121,12 @@ pub async fn serve(sockets: impl Into<Sockets>, config: Config, shutdown: Cancel
     tokio::spawn({
         let shutdown = shutdown.clone();
         async move { shutdown.run_until_cancelled(erasing).await }
+    });
+
+    tokio::spawn({
+        let purging = purge_trash(database.store.clone(), config.clock.clone());
+        let shutdown = shutdown.clone();
+        async move { shutdown.run_until_cancelled(purging).await }
     });
 
     let access = AccessTable::for_services(SERVICES);

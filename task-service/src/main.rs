@@ -6,7 +6,7 @@ use std::{
 };
 
 use platform::{
-    configuration::{DataCommand, Listener, Need, Program, Running, Service, Settings, run_service},
+    configuration::{DataCommand, Listener, Need, Peer, Program, Running, Service, Settings, run_service},
     serving::Protocol,
 };
 use task_service::{Config, StartError, database, migrate, serve};
@@ -23,6 +23,7 @@ impl Service for TaskService {
         about: "Holdfast's tasks: each person's own, over gRPC",
         needs: &[Need::ServiceKey],
         listeners: &[Listener::Task],
+        peers: &[Peer::Auth],
         admin_listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50062),
     };
     const PROTOCOL: Protocol = Protocol::Http2;

@@ -26,12 +26,13 @@ pub(crate) const ALL: [Field; 6] = [
 ];
 
 /// Fields that only the service sets. A client that sends back all it read may name them.
-const OUTPUT_ONLY: [&str; 6] = [
+const OUTPUT_ONLY: [&str; 7] = [
     "id",
     "create_time",
     "update_time",
     "complete_time",
     "delete_time",
+    "purge_time",
     "etag",
 ];
 

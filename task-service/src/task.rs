@@ -1,5 +1,7 @@
 //! A task.
 
+use std::time::Duration;
+
 use platform::clock::Timestamp;
 use uuid::Uuid;
 
@@ -33,6 +35,9 @@ pub struct Content {
     /// When it is due, if it is.
     pub due: Option<Due>,
 }
+
+/// A deleted task is kept so long.
+pub const KEPT_IN_TRASH: Duration = Duration::from_hours(30 * 24);
 
 /// A task as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +78,16 @@ impl Task {
             delete_time: None,
             content,
         }
+    }
+
+    /// When it will be gone for good, if it is deleted.
+    pub fn purge_time(&self) -> Option<Timestamp> {
+        self.delete_time.map(|deleted| deleted.plus(KEPT_IN_TRASH))
+    }
+
+    /// Whether there is nothing of it any more, though it may still be stored.
+    pub fn is_purged(&self, now: Timestamp) -> bool {
+        self.purge_time().is_some_and(|purged| purged <= now)
     }
 
     /// Names this version of the task (AIP-154); empty if it is not stored.

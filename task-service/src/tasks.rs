@@ -72,12 +72,11 @@ impl Tasks {
         }
     }
 
-    /// Returns a task, deleted ones too.
+    /// Returns a task, deleted ones too until they are purged.
     pub async fn get(&self, owner: OwnerId, id: &str) -> Result<Task, TaskError> {
-        self.store
-            .get(owner, requested_id(id)?)
-            .await?
-            .ok_or(TaskError::NotFound)
+        let found = self.store.get(owner, requested_id(id)?).await?;
+        let now = self.clock.now();
+        found.filter(|task| !task.is_purged(now)).ok_or(TaskError::NotFound)
     }
 
     /// A page of the tasks that are not deleted, newest first.
@@ -169,6 +168,18 @@ impl Tasks {
     /// Deletes a task: from now on it can be read by its id, but is not listed and cannot be changed.
     pub async fn delete(&self, owner: OwnerId, id: &str, etag: &str) -> Result<Task, TaskError> {
         self.change(owner, requested_id(id)?, etag, Change::Delete, Effect::Stored)
+            .await
+    }
+
+    /// Completes an active task, reopens a completed one.
+    pub async fn toggle(&self, owner: OwnerId, id: &str) -> Result<Task, TaskError> {
+        self.change(owner, requested_id(id)?, "", Change::Toggle, Effect::Stored)
+            .await
+    }
+
+    /// Takes a task out of the trash.
+    pub async fn undelete(&self, owner: OwnerId, id: &str) -> Result<Task, TaskError> {
+        self.change(owner, requested_id(id)?, "", Change::Undelete, Effect::Stored)
             .await
     }
 

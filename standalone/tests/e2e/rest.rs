@@ -49,9 +49,17 @@ async fn a_task_lives_from_creation_to_deletion() {
     let reopened = ada.send(&world, Method::POST, &format!("{path}:reopen"), None).await;
     assert_eq!(reopened.json["completed"], false, "{reopened:?}");
 
+    for (body, completed) in [(None, true), (Some(&json!({})), false)] {
+        let toggled = ada.send(&world, Method::PATCH, &format!("{path}/complete"), body).await;
+        assert_eq!(toggled.json["completed"], completed, "{toggled:?}");
+    }
+
     let deleted = ada.send(&world, Method::DELETE, &path, None).await;
     assert_eq!(deleted.status, 200);
-    assert!(deleted.json["deleteTime"].is_string());
+    assert!(deleted.json["deleteTime"].is_string() && deleted.json["purgeTime"].is_string());
+    let back = ada.send(&world, Method::POST, &format!("{path}:undelete"), None).await;
+    assert!(back.json.get("deleteTime").is_none(), "{back:?}");
+    ada.send(&world, Method::DELETE, &path, None).await;
     assert_eq!(
         ada.send(&world, Method::GET, "/v1/tasks", None).await.json["tasks"],
         json!([])

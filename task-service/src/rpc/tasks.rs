@@ -74,6 +74,18 @@ impl TaskService for TaskRpc {
         let task = self.tasks.reopen(owner, &request.id, &request.etag).await?;
         Ok(Response::new(encode(task)))
     }
+
+    async fn toggle_task(&self, request: Request<wire::ToggleTaskRequest>) -> Result<Response<wire::Task>, Status> {
+        let (owner, request) = owned(request)?;
+        let task = self.tasks.toggle(owner, &request.id).await?;
+        Ok(Response::new(encode(task)))
+    }
+
+    async fn undelete_task(&self, request: Request<wire::UndeleteTaskRequest>) -> Result<Response<wire::Task>, Status> {
+        let (owner, request) = owned(request)?;
+        let task = self.tasks.undelete(owner, &request.id).await?;
+        Ok(Response::new(encode(task)))
+    }
 }
 
 /// Whose tasks the request is about, and what it asks.
@@ -91,6 +103,7 @@ fn encode(task: Task) -> wire::Task {
     wire::Task {
         id: task.id.to_string(),
         etag: task.etag(),
+        purge_time: task.purge_time().map(Into::into),
         title: task.content.title,
         description: task.content.description,
         completed: task.content.completed,

@@ -81,6 +81,15 @@ pub enum Erased {
     InPart,
 }
 
+/// What came of [`TaskStore::purge`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purged {
+    /// Some tasks of an owner are gone, or it was found that none of theirs are due; there may be more.
+    Some,
+    /// Nothing is due.
+    Nothing,
+}
+
 /// Keeps tasks, each under its owner.
 ///
 /// Every store must keep these promises:
@@ -112,9 +121,12 @@ pub trait TaskStore: Send + Sync + 'static {
     ) -> Result<Vec<Task>, StoreError>;
 
     /// Must apply the change to the task as it is at that moment, so that of two changes neither is lost. A
-    /// deleted task must be `Missing`; then the etag must be compared exactly; then a change that changes
+    /// deleted task must be `Missing`, except to an undeletion within 30 days; then the etag must be compared exactly; then a change that changes
     /// nothing must return the task as it is.
     async fn change(&self, owner: OwnerId, edit: Edit, effect: Effect) -> Result<Changed, StoreError>;
+
+    /// Must delete for good a bounded number of the tasks of one owner that have been deleted for 30 days, and no others.
+    async fn purge(&self, now: Timestamp) -> Result<Purged, StoreError>;
 
     /// Must mark the owner as erased, so that nothing is written for them from then on, and delete a bounded number
     /// of their tasks, deleted ones too. However often it is called, and whatever cut it off, the first mark stays.

@@ -16,16 +16,30 @@ use super::{SqlTaskStore, TaskStore, token_key};
 /// The schema.
 pub const SCHEMA: Schema = Schema {
     migrate_command: "task-service migrate",
-    sqlite: &[Migration {
-        version: 1,
-        description: "tasks",
-        sql: include_str!("../../migrations/sqlite/0001_tasks.sql"),
-    }],
-    postgres: &[Migration {
-        version: 1,
-        description: "tasks",
-        sql: include_str!("../../migrations/postgres/0001_tasks.sql"),
-    }],
+    sqlite: &[
+        Migration {
+            version: 1,
+            description: "tasks",
+            sql: include_str!("../../migrations/sqlite/0001_tasks.sql"),
+        },
+        Migration {
+            version: 2,
+            description: "trash",
+            sql: include_str!("../../migrations/sqlite/0002_trash.sql"),
+        },
+    ],
+    postgres: &[
+        Migration {
+            version: 1,
+            description: "tasks",
+            sql: include_str!("../../migrations/postgres/0001_tasks.sql"),
+        },
+        Migration {
+            version: 2,
+            description: "trash",
+            sql: include_str!("../../migrations/postgres/0002_trash.sql"),
+        },
+    ],
     filled_by_migration: &["token_keys"],
 };
 

@@ -8,12 +8,12 @@ use platform::{
 };
 use uuid::Uuid;
 
-use super::{Changed, Created, Edit, Effect, Erased, TaskStore, tags};
+use super::{Changed, Created, Edit, Effect, Erased, Purged, TaskStore, tags};
 use crate::{
     due::Due,
     owner::OwnerId,
     pages::{Cursor, StateFilter},
-    task::{Content, Priority, Task},
+    task::{Content, KEPT_IN_TRASH, Priority, Task},
 };
 
 /// Locks the owner and takes the next change_seq; the lock is what orders the owner's changes by commit.
@@ -51,6 +51,29 @@ const LIST: &str = "
     ORDER BY create_time DESC, task_id DESC
     LIMIT $6";
 
+/// An earlier date stands: what was deleted first is due first.
+const PLAN_PURGE: &str = "
+    INSERT INTO purges (due_owner, due_time) VALUES ($1, $2)
+    ON CONFLICT (due_owner) DO NOTHING";
+
+/// Of all owners: it holds no task.
+const FIRST_PURGE: &str = "SELECT due_owner FROM purges WHERE due_time <= $1 ORDER BY due_time LIMIT 1";
+
+/// The lock that every write takes.
+const LOCK_OWNER: &str = "UPDATE owner_state SET next_seq = next_seq WHERE owner_id = $1";
+
+const PURGE: &str = "
+    DELETE FROM tasks
+    WHERE owner_id = $1 AND task_id IN (
+        SELECT task_id FROM tasks WHERE owner_id = $1 AND delete_time <= $2 ORDER BY delete_time LIMIT $3)";
+
+const FIRST_DELETED: &str = "
+    SELECT delete_time FROM tasks WHERE owner_id = $1 AND delete_time IS NOT NULL ORDER BY delete_time LIMIT 1";
+
+const PUT_OFF_PURGE: &str = "UPDATE purges SET due_time = $2 WHERE due_owner = $1";
+
+const FORGET_PURGE: &str = "DELETE FROM purges WHERE due_owner = $1";
+
 /// The lock that every write takes; what waits for it finds the mark.
 const MARK_ERASED: &str = "
     INSERT INTO owner_state (owner_id, next_seq, erased_time) VALUES ($1, 1, $2)
@@ -60,7 +83,7 @@ const ERASE: &str = "
     DELETE FROM tasks
     WHERE owner_id = $1 AND task_id IN (SELECT task_id FROM tasks WHERE owner_id = $1 LIMIT $2)";
 
-/// How many tasks are erased in one transaction.
+/// How many tasks are erased or purged in one transaction.
 const ERASED_AT_ONCE: u32 = 500;
 
 /// Tasks in a database of any engine.
@@ -126,6 +149,12 @@ impl<E: Engine> TaskStore for SqlTaskStore<E> {
             .await
     }
 
+    async fn purge(&self, now: Timestamp) -> Result<Purged, StoreError> {
+        self.database
+            .write(move |connection| Box::pin(purge::<E>(connection, now)))
+            .await
+    }
+
     async fn erase(&self, owner: OwnerId, now: Timestamp) -> Result<Erased, StoreError> {
         self.database
             .write(move |connection| {
@@ -136,6 +165,8 @@ impl<E: Engine> TaskStore for SqlTaskStore<E> {
                         .bind(owner.as_uuid())
                         .bind(i64::from(ERASED_AT_ONCE));
                     let erased = erase.execute(connection).await?;
+                    let forget = statement::<E>(FORGET_PURGE).bind(owner.as_uuid());
+                    forget.execute(connection).await?;
                     Ok(if erased < u64::from(ERASED_AT_ONCE) {
                         Erased::Completely
                     } else {
@@ -191,6 +222,10 @@ async fn change<E: Engine>(
         (Outcome::Altered(altered), Effect::Stored) => {
             let task = Task { change_seq, ..altered };
             write_task::<E>(UPDATE, connection, owner, &task).await?;
+            if let Some(due) = task.purge_time() {
+                let plan = statement::<E>(PLAN_PURGE).bind(owner.as_uuid()).bind(due);
+                plan.execute(connection).await?;
+            }
             return Ok(Changed::Task(task));
         }
         (Outcome::Altered(altered), Effect::CheckedOnly) => Changed::Task(altered),
@@ -198,6 +233,31 @@ async fn change<E: Engine>(
     };
     return_seq::<E>(connection, owner).await?;
     Ok(changed)
+}
+
+async fn purge<E: Engine>(connection: &mut Connection<'_, E>, now: Timestamp) -> Result<Purged, sqlx::Error> {
+    let Some(row) = statement::<E>(FIRST_PURGE).bind(now).first(connection).await? else {
+        return Ok(Purged::Nothing);
+    };
+    let owner: Uuid = row.get("due_owner")?;
+    statement::<E>(LOCK_OWNER).bind(owner).execute(connection).await?;
+    let purge = statement::<E>(PURGE)
+        .bind(owner)
+        .bind(now.minus(KEPT_IN_TRASH))
+        .bind(i64::from(ERASED_AT_ONCE));
+    if purge.execute(connection).await? == u64::from(ERASED_AT_ONCE) {
+        return Ok(Purged::Some);
+    }
+    let next = statement::<E>(FIRST_DELETED).bind(owner).first(connection).await?;
+    let done = match next {
+        Some(next) => {
+            let due = next.get::<Timestamp>("delete_time")?.plus(KEPT_IN_TRASH);
+            statement::<E>(PUT_OFF_PURGE).bind(owner).bind(due)
+        }
+        None => statement::<E>(FORGET_PURGE).bind(owner),
+    };
+    done.execute(connection).await?;
+    Ok(Purged::Some)
 }
 
 enum Outcome {
@@ -208,7 +268,9 @@ enum Outcome {
 }
 
 fn outcome(found: Option<Task>, edit: &Edit) -> Outcome {
-    let Some(task) = found.filter(|task| task.delete_time.is_none()) else {
+    let reached =
+        |task: &Task| task.delete_time.is_none() || edit.change.reaches_deleted() && !task.is_purged(edit.now);
+    let Some(task) = found.filter(reached) else {
         return Outcome::Unaltered(Changed::Missing);
     };
     if edit.etag.as_ref().is_some_and(|etag| *etag != task.etag()) {

@@ -232,3 +232,17 @@ pub(crate) async fn what_is_only_checked_leaves_no_trace(world: World) {
     assert_eq!(world.get(anna, task.id).await, Some(task));
     assert_eq!(world.next_seq(anna).await, 2);
 }
+
+pub(crate) async fn a_toggle_undoes_itself(world: World) {
+    let anna = world.somebody().await;
+    let task = world.task(anna, "to and fro").await;
+    for (completed, version) in [(true, 2), (false, 3), (true, 4)] {
+        world.tick();
+        let toggled = world.change(anna, world.edit(task.id, Change::Toggle)).await;
+        let Changed::Task(toggled) = toggled else {
+            panic!("not toggled: {toggled:?}")
+        };
+        assert_eq!((toggled.content.completed, toggled.version), (completed, version));
+        assert_eq!(toggled.complete_time, completed.then_some(world.now()));
+    }
+}

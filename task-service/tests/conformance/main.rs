@@ -48,6 +48,11 @@ macro_rules! on_engine {
             sequence::a_hundred_owners_each_begin_at_one,
             sequence::refusals_use_no_number,
             trash::a_deleted_task_can_only_be_read,
+            trash::a_deleted_task_comes_back_as_it_was,
+            trash::what_was_deleted_for_thirty_days_is_purged_and_nothing_else,
+            trash::much_is_purged_in_bounded_steps,
+            trash::an_erased_owner_leaves_nothing_to_purge,
+            changes::a_toggle_undoes_itself,
         }
     };
     ($engine:ident = $database:ty; $($module:ident::$case:ident,)*) => {

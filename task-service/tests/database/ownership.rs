@@ -19,10 +19,16 @@ use sqlparser::{
 use crate::sources;
 
 /// The tables whose rows belong to nobody, and why.
-const WITHOUT_OWNERS: &[(&str, &str)] = &[(
-    "token_keys",
-    "one key of the database seals the page tokens of everybody; each names its owner inside",
-)];
+const WITHOUT_OWNERS: &[(&str, &str)] = &[
+    (
+        "token_keys",
+        "one key of the database seals the page tokens of everybody; each names its owner inside",
+    ),
+    (
+        "purges",
+        "says for whom there is something to purge, so it is asked before the owner is known; it holds no task",
+    ),
+];
 
 const OWNER: &str = "owner_id";
 /// In every statement, so that none can mean two owners.

@@ -21,20 +21,21 @@ const TASK: Uuid = Uuid::from_u128(0x019a_0000_0000_7000_8000_0000_0000_0001);
 
 /// For each version of the schema, what a database made at it holds: on SQLite, on PostgreSQL. A new step of the schema
 /// needs a line here.
-const ROWS: &[(&str, &str)] = &[(
-    "INSERT INTO tasks (owner_id, task_id, version, change_seq, title, description, completed, priority, tags, due_time,
+const ROWS: &[(&str, &str)] = &[(SQLITE_1, POSTGRES_1), (SQLITE_1, POSTGRES_1)];
+
+const SQLITE_1: &str = "INSERT INTO tasks (owner_id, task_id, version, change_seq, title, description, completed, priority, tags, due_time,
                         due_zone, create_time, update_time, complete_time, delete_time)
      VALUES (x'7b699e2c5e314c43a2f59d2b5c8a0001', x'019a0000000070008000000000000001', 3, 5, 'Kept', 'As it was', 1, 3,
              char(10) || 'home' || char(10), 1767225600000000, 'Europe/Berlin', 1760000000123456, 1760000001000000,
              1760000001000000, NULL);
-     INSERT INTO owner_state (owner_id, next_seq) VALUES (x'7b699e2c5e314c43a2f59d2b5c8a0001', 6)",
-    "INSERT INTO tasks (owner_id, task_id, version, change_seq, title, description, completed, priority, tags, due_time,
+     INSERT INTO owner_state (owner_id, next_seq) VALUES (x'7b699e2c5e314c43a2f59d2b5c8a0001', 6)";
+
+const POSTGRES_1: &str = "INSERT INTO tasks (owner_id, task_id, version, change_seq, title, description, completed, priority, tags, due_time,
                         due_zone, create_time, update_time, complete_time, delete_time)
      VALUES ('7b699e2c-5e31-4c43-a2f5-9d2b5c8a0001', '019a0000-0000-7000-8000-000000000001', 3, 5, 'Kept', 'As it was',
              true, 3, E'\\nhome\\n', '2026-01-01T00:00:00Z', 'Europe/Berlin', '2025-10-09T08:53:20.123456Z',
              '2025-10-09T08:53:21Z', '2025-10-09T08:53:21Z', NULL);
-     INSERT INTO owner_state (owner_id, next_seq) VALUES ('7b699e2c-5e31-4c43-a2f5-9d2b5c8a0001', 6)",
-)];
+     INSERT INTO owner_state (owner_id, next_seq) VALUES ('7b699e2c-5e31-4c43-a2f5-9d2b5c8a0001', 6)";
 
 #[tokio::test]
 async fn every_earlier_schema_is_upgraded_on_sqlite() {

@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use platform::clock::Clock as _;
-use proto::task::v1::{
-    CompleteTaskRequest, CreateTaskRequest, DeleteTaskRequest, Due, ListTasksRequest, Priority, ReopenTaskRequest,
-    Task, TaskState, UpdateTaskRequest,
+use platform::{
+    clock::Clock as _,
+    entropy::{SystemEntropy, uuid_v4},
 };
+use proto::task::v1::{
+    CompleteTaskRequest, CreateTaskRequest, DeleteTaskRequest, Due, GetTaskRequest, ListTasksRequest, Priority,
+    ReopenTaskRequest, Task, TaskState, ToggleTaskRequest, UndeleteTaskRequest, UpdateTaskRequest,
+};
+use tonic::Code;
 use uuid::Uuid;
 
-use crate::world::{World, field_mask, titled};
+use crate::world::{World, assert_told, field_mask, titled};
 
 #[tokio::test]
 async fn a_task_is_created_with_defaults() {
@@ -62,6 +66,7 @@ async fn a_task_is_created_with_everything() {
         update_time: Some(moment),
         complete_time: Some(moment),
         delete_time: Some(moment),
+        purge_time: Some(moment),
         etag: "mine".to_owned(),
     };
     let task = anna.create(given.clone()).await;
@@ -83,6 +88,7 @@ async fn a_task_is_created_with_everything() {
             update_time: now,
             complete_time: now,
             delete_time: None,
+            purge_time: None,
             etag: task.etag.clone(),
             ..given
         }
@@ -165,6 +171,7 @@ async fn a_deleted_task_can_still_be_read() {
         deleted,
         Task {
             delete_time: now,
+            purge_time: Some(world.clock.now().plus(Duration::from_hours(30 * 24)).into()),
             update_time: now,
             etag: deleted.etag.clone(),
             ..task.clone()
@@ -177,6 +184,93 @@ async fn a_deleted_task_can_still_be_read() {
         token: anna.token,
     };
     assert_eq!(anna.get(&task.id).await, deleted);
+}
+
+/// What is in the trash comes back, until it has been there for thirty days: then it is gone, purged or not.
+#[tokio::test]
+async fn a_deleted_task_comes_back_for_thirty_days() {
+    let world = World::start().await;
+    let (anna, ben) = (uuid_v4(&SystemEntropy), uuid_v4(&SystemEntropy));
+    let task = world.person(anna).create(titled("mistake")).await;
+    let delete = DeleteTaskRequest {
+        id: task.id.clone(),
+        etag: String::new(),
+    };
+    let undelete = UndeleteTaskRequest { id: task.id.clone() };
+    world
+        .person(anna)
+        .tasks
+        .delete_task(delete.clone())
+        .await
+        .expect("deleted");
+    world
+        .clock
+        .advance(Duration::from_hours(30 * 24) - Duration::from_micros(1));
+    // Her tokens are new ones by now.
+    let (mut anna_later, mut ben) = (world.person(anna), world.person(ben));
+    assert_told(
+        ben.tasks.undelete_task(undelete.clone()).await,
+        Code::NotFound,
+        "TASK_NOT_FOUND",
+        &[],
+    );
+    let back = anna_later
+        .tasks
+        .undelete_task(undelete.clone())
+        .await
+        .expect("back")
+        .into_inner();
+    assert_eq!((back.delete_time, back.purge_time), (None, None));
+    assert_eq!(anna_later.list().await, std::slice::from_ref(&back));
+    let again = anna_later
+        .tasks
+        .undelete_task(undelete.clone())
+        .await
+        .expect("unchanged")
+        .into_inner();
+    assert_eq!(again, back);
+
+    anna_later.tasks.delete_task(delete).await.expect("deleted");
+    world.clock.advance(Duration::from_hours(30 * 24));
+    let mut too_late = world.person(anna);
+    let refused = too_late.tasks.undelete_task(undelete).await;
+    assert_told(refused, Code::NotFound, "TASK_NOT_FOUND", &[]);
+    let get = GetTaskRequest { id: task.id };
+    assert_told(
+        too_late.tasks.get_task(get).await,
+        Code::NotFound,
+        "TASK_NOT_FOUND",
+        &[],
+    );
+}
+
+#[tokio::test]
+async fn a_toggle_changes_what_is_done() {
+    let world = World::start().await;
+    let mut anna = world.somebody();
+    let task = anna.create(titled("to and fro")).await;
+    let toggle = ToggleTaskRequest { id: task.id.clone() };
+    for completed in [true, false, true] {
+        let toggled = anna
+            .tasks
+            .toggle_task(toggle.clone())
+            .await
+            .expect("toggled")
+            .into_inner();
+        assert_eq!(
+            (toggled.completed, toggled.complete_time.is_some()),
+            (completed, completed)
+        );
+    }
+    for id in ["", "nonsense"] {
+        let toggle = ToggleTaskRequest { id: id.to_owned() };
+        assert_told(
+            anna.tasks.toggle_task(toggle).await,
+            Code::InvalidArgument,
+            "FIELD_INVALID",
+            &["id"],
+        );
+    }
 }
 
 #[tokio::test]

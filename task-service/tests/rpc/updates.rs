@@ -131,6 +131,7 @@ async fn an_empty_mask_and_output_only_paths_change_nothing() {
         "update_time",
         "complete_time",
         "delete_time",
+        "purge_time",
         "etag",
     ];
     for mask in [&[][..], &output_only] {
