@@ -55,7 +55,7 @@ impl AccountsCommand {
             Self::Disable { account } => {
                 let found = administration.find(&account).await?.account;
                 let ended = administration.disable(found.id).await?;
-                say(&format!("{} is disabled; {ended} sessions ended", found.id));
+                say(&format!("{} is disabled; sessions ended: {ended}", found.id));
             }
             Self::Enable { account } => {
                 let found = administration.find(&account).await?.account;
@@ -67,11 +67,11 @@ impl AccountsCommand {
             } => {
                 let found = administration.find(&account).await?.account;
                 let ended = administration.end_sessions(found.id).await?;
-                say(&format!("{ended} sessions of {} ended", found.id));
+                say(&format!("{}: sessions ended: {ended}", found.id));
             }
             Self::EndSessions { account: None, .. } => {
                 let ended = administration.end_all_sessions().await?;
-                say(&format!("{ended} sessions ended"));
+                say(&format!("sessions ended: {ended}"));
             }
             Self::Unlock { account } => {
                 administration.unlock(&account).await?;
@@ -106,7 +106,7 @@ async fn list(administration: &Administration) -> Result<(), AdministrationError
             say(&format!(
                 "{}  {disabled:<8}  since {since}  {}",
                 account.id,
-                account.email.as_typed()
+                account.email.as_typed().escape_debug()
             ));
         }
     }

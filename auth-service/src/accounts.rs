@@ -139,12 +139,13 @@ impl Accounts {
         let (email, password) = self.check(&form)?;
         let context = context(&email, &form.display_name);
         let attempt = self.throttle.registration(&email, &client);
+        self.passwords.check_room()?;
         self.throttle.look(&attempt).await?;
         let place = self.passwords.reserve()?;
-        self.throttle.charge(&attempt).await?;
+        let charged = self.throttle.charge(&attempt).await?;
         let chosen = place.choose(password, context, "password").await;
         if chosen.is_err() {
-            self.throttle.settle(attempt.not_made()).await?;
+            self.throttle.settle(charged.not_made()).await?;
         }
         let password_hash = chosen?;
         let account = Account {
@@ -157,7 +158,7 @@ impl Accounts {
         let session = self.sessions.new_session(account.id, client);
         let tokens = self.sessions.tokens_of_new(&session)?;
         let sign_in = SignIn {
-            settlement: attempt.registered(),
+            settlement: charged.registered(),
             record: record.about(account.id, session.id),
         };
         match self
@@ -186,7 +187,7 @@ impl Accounts {
         client: &Client,
     ) -> Result<(), AuthError> {
         let (current, new) = self.check_change(current, new)?;
-        let found = self.verified(caller, current, client).await?;
+        let found = self.verified(caller, "current_password", current, client).await?;
         let context = context(&found.account.email, &found.account.display_name);
         let hash = self.passwords.reserve()?.choose(new, context, "new_password").await?;
         let record = self.audit.record(Act::PasswordChanged, client);
@@ -198,7 +199,7 @@ impl Accounts {
             record.about(caller.subject(), caller.session()),
         );
         // Another change came first, and what was given is the current password no more.
-        let ended = changed.await?.ok_or(AuthError::InvalidCredentials)?;
+        let ended = changed.await?.ok_or(AuthError::WrongPassword("current_password"))?;
         self.metrics.sessions_ended(EndReason::PasswordChanged, ended);
         Ok(())
     }
@@ -206,7 +207,7 @@ impl Accounts {
     /// Deletes the caller's account.
     pub async fn delete(&self, caller: &Caller, password: &str, client: &Client) -> Result<(), AuthError> {
         let password = check_password("password", password)?;
-        self.verified(caller, password, client).await?;
+        self.verified(caller, "password", password, client).await?;
         let record = self.audit.record(Act::AccountDeleted, client);
         let record = record.about(caller.subject(), caller.session());
         let deleted = self.store.delete_account(caller.subject(), record);
@@ -219,6 +220,7 @@ impl Accounts {
     async fn verified(
         &self,
         caller: &Caller,
+        field: &'static str,
         password: Zeroizing<String>,
         client: &Client,
     ) -> Result<Credentials, AuthError> {
@@ -226,10 +228,10 @@ impl Accounts {
         let attempt = self.throttle.password_check(&found.account.email, client);
         self.throttle.look(&attempt).await?;
         let place = self.passwords.reserve()?;
-        self.throttle.charge(&attempt).await?;
+        let charged = self.throttle.charge(&attempt).await?;
         match place.verify(password, Some(found.password_hash.clone())).await {
             Ok(Verdict::Right { .. }) => {
-                self.throttle.settle(attempt.succeeded()).await?;
+                self.throttle.settle(charged.succeeded()).await?;
                 Ok(found)
             }
             Ok(Verdict::Wrong) => {
@@ -237,10 +239,10 @@ impl Accounts {
                 self.audit
                     .append(record.about(caller.subject(), caller.session()))
                     .await?;
-                Err(AuthError::InvalidCredentials)
+                Err(AuthError::WrongPassword(field))
             }
             Err(error) => {
-                self.throttle.settle(attempt.not_made()).await?;
+                self.throttle.settle(charged.not_made()).await?;
                 Err(error)
             }
         }

@@ -38,6 +38,9 @@ pub enum AdministrationError {
         /// The first place that is wrong.
         sequence: i64,
     },
+    /// What was seen is no longer kept.
+    #[error("the record of --seen was deleted after 400 days; what is kept is as it was written")]
+    SeenIsGone,
     /// What was given is not what `verify` prints.
     #[error("--seen must be a number and a hash as `audit verify` prints them, such as 17:Zm9v...")]
     AnchorMalformed,
@@ -142,21 +145,20 @@ impl Administration {
     /// Ends everybody's sessions that began until now; how many.
     pub async fn end_all_sessions(&self) -> Result<usize, AdministrationError> {
         let act = self.audit.record(Act::AllSessionsEnded, &operator());
+        let begun = act.time;
         // At once, whatever the rest takes.
-        self.store
-            .withdraw_all_tokens(act.clone().saying("everybody's: begun"))
-            .await?;
+        self.store.withdraw_all_tokens(act.saying("everybody's: begun")).await?;
         let mut ended = 0;
         loop {
-            match self.store.end_some_sessions(act.clone(), BATCH).await? {
+            match self.store.end_some_sessions(begun, self.clock.now(), BATCH).await? {
                 0 => break,
                 some => ended += some,
             }
         }
-        // Sessions that were refreshed before their turn came got tokens meanwhile.
         let done = self.audit.record(Act::AllSessionsEnded, &operator());
-        let done = done.saying(format!("everybody's: {ended} sessions"));
-        self.store.withdraw_all_tokens(done).await?;
+        self.audit
+            .append(done.saying(format!("everybody's: {ended} sessions")))
+            .await?;
         Ok(ended)
     }
 

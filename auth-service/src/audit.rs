@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_lc_rs::{constant_time::verify_slices_are_equal, hmac};
+use aws_lc_rs::hmac;
 use platform::{
     clock::{Clock, Timestamp},
     database::StoreError,
@@ -81,6 +81,28 @@ impl AuditKeys {
     /// Keys by id, newest first; `None` if there is none.
     pub fn new(keys: Vec<(u8, hmac::Key)>) -> Option<Self> {
         (!keys.is_empty()).then(|| Self(keys.into()))
+    }
+
+    /// A closing after that record.
+    pub fn close(&self, last: Link, time: Timestamp) -> Closing {
+        let (key_id, key) = &self.0[0];
+        Closing {
+            key_id: i64::from(*key_id),
+            proof: hmac::sign(key, &Closing::text(&last, time)).as_ref().to_vec(),
+            last,
+            time,
+        }
+    }
+
+    /// Whether a closing is ours.
+    pub fn is_ours(&self, closing: &Closing) -> bool {
+        let text = Closing::text(&closing.last, closing.time);
+        self.verify(closing.key_id, &text, &closing.proof)
+    }
+
+    fn verify(&self, key_id: i64, text: &[u8], proof: &[u8]) -> bool {
+        let key = self.0.iter().find(|(id, _)| i64::from(*id) == key_id);
+        key.is_some_and(|(_, key)| hmac::verify(key, text, proof).is_ok())
     }
 
     /// What is to be linked with them.
@@ -215,21 +237,42 @@ impl AuditRecord {
     }
 
     fn is_linked(&self, keys: &AuditKeys, previous: &[u8]) -> bool {
-        let key = keys.0.iter().find(|(id, _)| i64::from(*id) == self.key_id);
-        key.is_some_and(|(_, key)| {
-            let hash = hmac::sign(key, &self.text_after(previous));
-            verify_slices_are_equal(hash.as_ref(), &self.hash).is_ok()
-        })
+        keys.verify(self.key_id, &self.text_after(previous), &self.hash)
     }
 }
 
-/// Where a chain begins or goes on: the last record of what was deleted, or of what was seen.
+/// A place in the chain: where it begins, or what was seen of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Link {
-    /// Its place; 0 before the first record.
+    /// The number of the record; 0 before the first.
     pub sequence: i64,
     /// Its hash; empty before the first record.
     pub hash: Vec<u8>,
+}
+
+/// The end of what was deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// The last record that was deleted.
+    pub last: Link,
+    /// When.
+    pub time: Timestamp,
+    /// Which key the proof is made with.
+    pub key_id: i64,
+    /// HMAC-SHA-256 of the rest: nobody else begins the chain later than it began.
+    pub proof: Vec<u8>,
+}
+
+impl Closing {
+    fn text(last: &Link, time: Timestamp) -> Vec<u8> {
+        let parts = [
+            b"closing".as_slice(),
+            &last.sequence.to_be_bytes(),
+            &time.as_micros().to_be_bytes(),
+            &last.hash,
+        ];
+        parts.concat()
+    }
 }
 
 /// What a look at the whole chain found.
@@ -242,6 +285,8 @@ pub enum Verified {
         /// The last one. Whoever keeps it elsewhere notices if records are cut off at the end.
         last: Link,
     },
+    /// The record that was seen is one of those that were deleted after 400 days; nothing can be said of it.
+    SeenIsGone,
     /// The record of that place was changed, or is missing.
     Broken {
         /// The place.
@@ -282,7 +327,19 @@ impl Audit {
     pub async fn verify(&self, seen: Option<&Link>) -> Result<Verified, StoreError> {
         // Numbers that were given out before the look must all be found by it.
         let promised = self.store.last_audit().await?;
-        let start = self.store.audit_start().await?;
+        let broken = |sequence| Ok(Verified::Broken { sequence });
+        let closing = self.store.last_audit_closing().await?;
+        if let Some(closing) = &closing
+            && !self.keys.is_ours(closing)
+        {
+            return broken(closing.last.sequence);
+        }
+        let start = closing.map(|closing| closing.last).unwrap_or_default();
+        if let [before, ..] = &self.store.audit_after(i64::MIN, None, 1).await?[..]
+            && before.sequence <= start.sequence
+        {
+            return broken(before.sequence);
+        }
         let mut last = start.clone();
         loop {
             let records = self.store.audit_after(last.sequence, None, PAGE).await?;
@@ -292,9 +349,7 @@ impl Audit {
             for record in records {
                 let other = seen.is_some_and(|seen| seen.sequence == record.sequence && seen.hash != record.hash);
                 if other || record.sequence != last.sequence + 1 || !record.is_linked(&self.keys, &last.hash) {
-                    return Ok(Verified::Broken {
-                        sequence: last.sequence + 1,
-                    });
+                    return broken(last.sequence + 1);
                 }
                 last = Link {
                     sequence: record.sequence,
@@ -304,14 +359,24 @@ impl Audit {
         }
         let promised = promised.max(seen.map_or(0, |seen| seen.sequence));
         if last.sequence < promised {
-            return Ok(Verified::Broken {
-                sequence: last.sequence + 1,
-            });
+            return broken(last.sequence + 1);
+        }
+        match seen {
+            Some(seen) if seen.sequence < start.sequence => return Ok(Verified::SeenIsGone),
+            Some(seen) if seen.sequence == start.sequence && *seen != start => return broken(seen.sequence),
+            _ => {}
         }
         Ok(Verified::Whole {
             first: start.sequence + 1,
             last,
         })
+    }
+
+    /// Deletes the records of the oldest day, if it ended 400 days ago.
+    pub async fn close_day(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let closed = self.store.close_audit_day(now.minus(KEPT), now, self.keys.clone());
+        closed.await.map(drop)
     }
 
     /// The records after a place, in order, of one account or of all; at most 500.

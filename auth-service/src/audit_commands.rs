@@ -8,6 +8,7 @@ use crate::{
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use clap::Subcommand;
+use uuid::Uuid;
 
 /// What is done with the audit log.
 #[derive(Subcommand, Clone)]
@@ -35,7 +36,11 @@ impl AuditCommand {
         match self {
             Self::List { account, mut after } => {
                 let account = match account {
-                    Some(account) => Some(administration.find(&account).await?.account.id),
+                    // Also of an account that was deleted.
+                    Some(account) => match Uuid::try_parse(&account) {
+                        Ok(id) => Some(id),
+                        Err(_) => Some(administration.find(&account).await?.account.id),
+                    },
                     None => None,
                 };
                 loop {
@@ -64,6 +69,7 @@ impl AuditCommand {
                         ));
                         Ok(())
                     }
+                    Verified::SeenIsGone => Err(AdministrationError::SeenIsGone),
                     Verified::Broken { sequence } => Err(AdministrationError::AuditBroken { sequence }),
                 }
             }

@@ -17,6 +17,9 @@ pub enum AuthError {
     /// The address and password are not those of an account.
     #[error("wrong e-mail address or password")]
     InvalidCredentials,
+    /// The password is not that of the caller's account, and the field that holds it.
+    #[error("wrong password")]
+    WrongPassword(&'static str),
     /// The address has an account.
     #[error("the e-mail address is taken")]
     EmailTaken,
@@ -100,6 +103,10 @@ impl From<AuthError> for Status {
             AuthError::InvalidCredentials => {
                 unauthenticated("INVALID_CREDENTIALS", "the e-mail address or the password is wrong")
             }
+            AuthError::WrongPassword(field) => WireError {
+                violations: vec![(field.to_owned(), "is not the password of the account".to_owned())],
+                ..unauthenticated("INVALID_CREDENTIALS", "the password is wrong")
+            },
             AuthError::EmailTaken => WireError::new(
                 Code::AlreadyExists,
                 "EMAIL_TAKEN",

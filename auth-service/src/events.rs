@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use platform::clock::Timestamp;
 use uuid::Uuid;
 
@@ -75,4 +77,14 @@ pub struct StoredEvent {
     pub event_time: Timestamp,
     /// From then on it concerns no token that is still good.
     pub forget_time: Timestamp,
+}
+
+impl StoredEvent {
+    /// Where a follower is that has heard everything up to this event: its number and what it was. A database that was
+    /// restored gives the number to another event.
+    pub fn cursor(&self) -> String {
+        let what = format!("{self:?}");
+        let digest = digest(&SHA256, what.as_bytes());
+        format!("{}-{}", self.id, BASE64_URL_SAFE_NO_PAD.encode(&digest.as_ref()[..12]))
+    }
 }

@@ -14,6 +14,7 @@ use crate::{
     error::AuthError,
     sessions::{Client, Session},
     store::ExportStore,
+    throttle::Throttle,
 };
 
 /// So many rows are read at once.
@@ -44,6 +45,7 @@ pub struct ExportedSession {
 /// Exports accounts.
 pub struct Exports {
     pub(crate) store: Arc<dyn ExportStore>,
+    pub(crate) throttle: Arc<Throttle>,
     pub(crate) audit: Audit,
 }
 
@@ -64,6 +66,7 @@ impl Exports {
         let (account, session) = (caller.subject(), caller.session());
         let found = self.store.exported_account(account, session).await?;
         let found = found.ok_or(AuthError::SessionRevoked)?;
+        self.throttle.charge(&self.throttle.export(account, client)).await?;
         let record = self.audit.record(Act::AccountExported, client);
         self.audit.append(record.about(account, session)).await?;
         let beginning = format!(

@@ -60,6 +60,10 @@ impl KeysCommand {
 fn show(keys: &[StoredSigningKey]) {
     for key in keys {
         let since = prost_types::Timestamp::from(key.state_time);
-        say(&format!("{:<16}  {:<7}  since {since}", key.id, key.state.as_str()));
+        let line = format!("{:<16}  {:<7}  since {since}", key.id, key.state.as_str());
+        match key.signs_from() {
+            Some(from) => say(&format!("{line}, signs from {}", prost_types::Timestamp::from(from))),
+            None => say(&line),
+        }
     }
 }

@@ -30,7 +30,7 @@ pub mod store;
 pub mod throttle;
 pub mod upkeep;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use platform::{
@@ -87,6 +87,9 @@ pub enum StartError {
     /// The keys cannot be opened or made.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// An operator's command has nothing to work on.
+    #[error("there is no database at {0}; HOLDFAST_DATA_DIR or HOLDFAST_AUTH_DATABASE_URL say where it is")]
+    NoDatabase(PathBuf),
     /// An operator's command cannot be done.
     #[error(transparent)]
     Administration(#[from] AdministrationError),
@@ -147,7 +150,7 @@ async fn serve_on<E: Engine>(sockets: Sockets, config: Config, shutdown: Cancell
             async move { shutdown.run_until_cancelled(follower.follow()).await.unwrap_or(()) }
         }) as BoxFuture<'static, ()>,
         Box::pin(keep_keys(rpc.keys.clone(), keys.clone())),
-        Box::pin(sweep(store.clone(), config.clock.clone())),
+        Box::pin(sweep(store.clone(), rpc.sessions.audit.clone(), config.clock.clone())),
     ]);
     let access = AccessTable::for_services(SERVICES);
     let authentication = AuthenticationLayer::new(Authentication {
@@ -211,7 +214,7 @@ pub async fn assemble<E: Engine>(database: &Database<E>, config: &Config) -> Res
         store: store.clone(),
         passwords: passwords.clone(),
         sessions: sessions.clone(),
-        throttle,
+        throttle: throttle.clone(),
         audit: audit.clone(),
         metrics: metrics.clone(),
         clock: config.clock.clone(),
@@ -228,7 +231,7 @@ pub async fn assemble<E: Engine>(database: &Database<E>, config: &Config) -> Res
         accounts,
         sessions,
         resets,
-        exports: Exports { store, audit },
+        exports: Exports { store, throttle, audit },
         keys,
     })
 }

@@ -33,6 +33,7 @@ impl Service for AuthService {
         about: "Holdfast's accounts: registers people, signs them in, keeps their sessions",
         needs: &[Need::MasterKey, Need::ServiceKey],
         listeners: &[Listener::Auth],
+        peers: &[],
         admin_listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50061),
     };
     const PROTOCOL: Protocol = Protocol::Http2;

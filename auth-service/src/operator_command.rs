@@ -28,8 +28,17 @@ pub enum OperatorCommand {
 }
 
 impl OperatorCommand {
+    /// Whether there is something to work on: a command makes no database, which would be another one than was meant.
+    pub fn require_database(settings: &Settings) -> Result<(), StartError> {
+        match &settings.auth_database_url {
+            DatabaseUrl::Sqlite(path) if !path.exists() => Err(StartError::NoDatabase(path.clone())),
+            _ => Ok(()),
+        }
+    }
+
     /// Does it, and prints what it has to say.
     pub async fn run(self, settings: &Settings) -> Result<(), StartError> {
+        Self::require_database(settings)?;
         match settings.auth_database_url {
             DatabaseUrl::Sqlite(_) => self.run_on::<sqlx::Sqlite>(settings).await,
             DatabaseUrl::Postgres(_) => self.run_on::<sqlx::Postgres>(settings).await,

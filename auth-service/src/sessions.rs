@@ -235,17 +235,18 @@ impl Sessions {
     ) -> Result<(Account, SessionTokens), AuthError> {
         let password = check_credentials(email, password)?;
         let attempt = self.throttle.sign_in(email, &client);
+        self.passwords.check_room()?;
         // Those who are held up take no place from others.
         self.throttle.look(&attempt).await?;
         let place = self.passwords.reserve()?;
-        self.throttle.charge(&attempt).await?;
+        let charged = self.throttle.charge(&attempt).await?;
         // What is no address has no account; nothing is looked up in its place, as the empty address.
         let email = Email::parse(email).unwrap_or_else(|_| Email::stored(String::new()));
         let found = self.accounts.credentials(&email).await?;
         let hash = found.as_ref().map(|found| found.password_hash.clone());
         let verdict = place.verify(password, hash).await;
         if verdict.is_err() {
-            self.throttle.settle(attempt.not_made()).await?;
+            self.throttle.settle(charged.not_made()).await?;
         }
         let (known, found) = (found.as_ref().map(|found| found.account.id), found);
         let found = found.filter(|found| !found.disabled);
@@ -261,7 +262,7 @@ impl Sessions {
         let session = self.new_session(found.account.id, client.clone());
         let tokens = self.tokens_of_new(&session)?;
         let sign_in = SignIn {
-            settlement: attempt.succeeded(),
+            settlement: charged.succeeded(),
             record: self
                 .audit
                 .record(Act::SignedIn, &client)

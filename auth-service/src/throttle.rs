@@ -10,6 +10,7 @@ use aws_lc_rs::hmac;
 use ipnet::IpNet;
 use platform::clock::{Clock, Timestamp};
 use unicode_normalization::UnicodeNormalization as _;
+use uuid::Uuid;
 
 use crate::{
     accounts::Email,
@@ -37,6 +38,8 @@ pub enum Limit {
     Network,
     /// A network, for registrations: 100 in an hour.
     Registration,
+    /// An account, for exports: 10 in an hour.
+    Export,
 }
 
 /// Failures so far.
@@ -57,6 +60,7 @@ impl Limit {
             Self::Identifier => 30,
             Self::Network => 50,
             Self::Registration => 100,
+            Self::Export => 10,
         }
     }
 
@@ -69,7 +73,7 @@ impl Limit {
                 count.last_time.plus(delay)
             }
             Self::Identifier => count.last_time.plus(MINUTE),
-            Self::Registration => count.first_time.plus(HOUR),
+            Self::Registration | Self::Export => count.first_time.plus(HOUR),
         })
     }
 
@@ -78,7 +82,7 @@ impl Limit {
         let quiet = match self {
             Self::Pair | Self::Identifier => count.last_time.plus(HOUR),
             Self::Network => count.first_time.plus(10 * MINUTE),
-            Self::Registration => count.first_time.plus(HOUR),
+            Self::Registration | Self::Export => count.first_time.plus(HOUR),
         };
         self.held_until(count).map_or(quiet, |held| held.max(quiet))
     }
@@ -119,8 +123,6 @@ pub enum Binding {
     Always,
     /// Everyone but a network that is known to the account.
     Strangers(Subject),
-    /// Nobody this time: who tries has proved to be the person otherwise.
-    Never,
 }
 
 /// A try, before it is made.
@@ -132,30 +134,45 @@ pub struct Attempt {
     client: Option<Subject>,
 }
 
+/// A counter as it was before a try was charged to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// The counter.
+    pub subject: Subject,
+    /// When the try was charged.
+    pub time: Timestamp,
+    /// What was the last failure before.
+    pub last_time: Timestamp,
+    /// When the counter would have been forgotten.
+    pub forget_time: Timestamp,
+}
+
 /// What becomes of the counters of a try that was admitted.
 #[derive(Clone, Debug, Default)]
 pub struct Settlement {
     /// Forgotten.
     pub cleared: Vec<Subject>,
-    /// One failure less.
-    pub refunded: Vec<Subject>,
+    /// One failure less, as if it had not been.
+    pub refunded: Vec<Charge>,
     /// Known from now on, to the account that was signed in to.
     pub known: Option<Subject>,
 }
 
-impl Attempt {
+/// A try that was let in, and counts as a failure until it is settled.
+#[derive(Clone, Debug, Default)]
+pub struct Charged {
+    pair: Option<Subject>,
+    charges: Vec<Charge>,
+    client: Option<Subject>,
+}
+
+impl Charged {
     /// The password was right.
     pub fn succeeded(&self) -> Settlement {
-        let of = |pair: bool| {
-            let counters = self.counters.iter();
-            counters
-                .filter(move |counter| (counter.limit == Limit::Pair) == pair)
-                .map(|counter| counter.subject)
-                .collect()
-        };
+        let others = self.charges.iter().filter(|charge| Some(charge.subject) != self.pair);
         Settlement {
-            cleared: of(true),
-            refunded: of(false),
+            cleared: self.pair.into_iter().collect(),
+            refunded: others.copied().collect(),
             known: self.client,
         }
     }
@@ -171,7 +188,7 @@ impl Attempt {
     /// Nothing was tried after all.
     pub fn not_made(&self) -> Settlement {
         Settlement {
-            refunded: self.counters.iter().map(|counter| counter.subject).collect(),
+            refunded: self.charges.clone(),
             ..Settlement::default()
         }
     }
@@ -202,11 +219,25 @@ impl Throttle {
         self.tries(identifier, client, Binding::Strangers(pair))
     }
 
-    /// A try of the password by somebody who is signed in: only the pair holds them up.
+    /// A try of the password by somebody who is signed in: as at a sign-in, because their token may be a stolen one.
     pub fn password_check(&self, email: &Email, client: &Client) -> Attempt {
         Attempt {
             client: None,
-            ..self.tries(email.as_typed(), client, Binding::Never)
+            ..self.sign_in(email.as_typed(), client)
+        }
+    }
+
+    /// An export of everything.
+    pub fn export(&self, account: Uuid, client: &Client) -> Attempt {
+        let counter = Counter {
+            limit: Limit::Export,
+            subject: self.subject("export", &[&account.to_string()]),
+            identifier: None,
+            binding: Binding::Always,
+        };
+        Attempt {
+            client: None,
+            ..self.attempt(client, counter.subject, vec![counter])
         }
     }
 
@@ -230,16 +261,22 @@ impl Throttle {
             return Ok(());
         }
         let now = self.clock.now();
-        admitted(self.store.look(attempt.clone(), now).await?, now)
+        admitted(&self.store.look(attempt.clone(), now).await?, now).map(drop)
     }
 
     /// Counts the try as a failure until it is settled, if it may be made.
-    pub async fn charge(&self, attempt: &Attempt) -> Result<(), AuthError> {
+    pub async fn charge(&self, attempt: &Attempt) -> Result<Charged, AuthError> {
         if attempt.counters.is_empty() {
-            return Ok(());
+            return Ok(Charged::default());
         }
         let now = self.clock.now();
-        admitted(self.store.charge(attempt.clone(), now).await?, now)
+        let charges = admitted(&self.store.charge(attempt.clone(), now).await?, now)?;
+        let pair = attempt.counters.iter().find(|counter| counter.limit == Limit::Pair);
+        Ok(Charged {
+            pair: pair.map(|counter| counter.subject),
+            charges,
+            client: attempt.client,
+        })
     }
 
     /// Settles a try that leads to nothing else.
@@ -315,9 +352,9 @@ impl Throttle {
     }
 }
 
-fn admitted(admission: Admission, now: Timestamp) -> Result<(), AuthError> {
+fn admitted(admission: &Admission, now: Timestamp) -> Result<Vec<Charge>, AuthError> {
     match admission {
-        Admission::Admitted => Ok(()),
+        Admission::Admitted(charges) => Ok(charges.clone()),
         Admission::HeldUntil(time) => Err(AuthError::RateLimited {
             retry_after: time.since(now),
         }),

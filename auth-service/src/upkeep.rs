@@ -6,9 +6,9 @@ use platform::{clock::Clock, database::StoreError, verification::KeyRing};
 use tokio::time::sleep;
 
 use crate::{
-    audit,
+    audit::Audit,
     keys::Keys,
-    store::{AuditStore, EventStore, ResetStore, SessionStore, ThrottleStore},
+    store::{EventStore, ResetStore, SessionStore, ThrottleStore},
 };
 
 /// A key that was revoked signs nothing after that in any replica.
@@ -33,9 +33,13 @@ pub async fn keep_keys(keys: Arc<Keys>, ring: Arc<KeyRing>) {
 }
 
 /// Deletes what nobody needs any more, for as long as it is not dropped.
-pub async fn sweep(store: Arc<impl Swept>, clock: Arc<dyn Clock>) {
+pub async fn sweep(store: Arc<impl Swept>, audit: Audit, clock: Arc<dyn Clock>) {
     loop {
-        if let Err(error) = sweep_once(&*store, &*clock).await {
+        let swept = async {
+            sweep_once(&*store, &*clock).await?;
+            audit.close_day().await
+        };
+        if let Err(error) = swept.await {
             tracing::warn!(%error, "dead rows cannot be deleted");
         }
         sleep(SWEEP_INTERVAL).await;
@@ -43,10 +47,10 @@ pub async fn sweep(store: Arc<impl Swept>, clock: Arc<dyn Clock>) {
 }
 
 /// What is swept.
-pub trait Swept: SessionStore + EventStore + ThrottleStore + ResetStore + AuditStore {}
-impl<S: SessionStore + EventStore + ThrottleStore + ResetStore + AuditStore> Swept for S {}
+pub trait Swept: SessionStore + EventStore + ThrottleStore + ResetStore {}
+impl<S: SessionStore + EventStore + ThrottleStore + ResetStore> Swept for S {}
 
-/// One round, of a bounded number of rows; the next round goes on. Of the audit log one day at most.
+/// One round, of a bounded number of rows; the next round goes on.
 pub async fn sweep_once(store: &impl Swept, clock: &dyn Clock) -> Result<(), StoreError> {
     let now = clock.now();
     for _ in 0..SWEEP_ROUNDS {
@@ -58,5 +62,5 @@ pub async fn sweep_once(store: &impl Swept, clock: &dyn Clock) -> Result<(), Sto
             break;
         }
     }
-    store.close_audit_day(now.minus(audit::KEPT), now).await.map(drop)
+    Ok(())
 }

@@ -7,7 +7,7 @@ use std::{
 
 use gateway::{Config, StartError, serve};
 use platform::{
-    configuration::{Listener, Need, NoCommands, Program, Running, Service, Settings, run_service},
+    configuration::{Listener, Need, NoCommands, Peer, Program, Running, Service, Settings, run_service},
     serving::Protocol,
 };
 
@@ -23,6 +23,7 @@ impl Service for Gateway {
         about: "Holdfast's HTTP gateway: browser HTTP and JSON to gRPC",
         needs: &[Need::ServiceKey],
         listeners: &[Listener::Gateway],
+        peers: &[Peer::Auth, Peer::Task],
         admin_listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081),
     };
     const PROTOCOL: Protocol = Protocol::Any;

@@ -30,7 +30,7 @@ use crate::{
 /// A heartbeat comes every five seconds; after so long without a message the stream is taken for dead.
 const SILENCE: Duration = Duration::from_secs(12);
 const FIRST_RETRY: Duration = Duration::from_millis(50);
-const LONGEST_RETRY: Duration = Duration::from_secs(2);
+const LONGEST_RETRY: Duration = Duration::from_millis(500);
 /// How often what concerns no token any more is forgotten.
 const FORGETTING: Duration = Duration::from_secs(30);
 /// For how long an acknowledgement is waited for.
@@ -206,6 +206,8 @@ impl EventFollower {
         let cursor = self.progress().cursor.clone();
         let silent = |_| Status::unavailable("nothing was heard for too long");
         let mut messages = timeout(SILENCE, self.source.watch(cursor)).await.map_err(silent)??;
+        // Who told nothing for a while may have other keys by now.
+        drop(tokio::spawn(self.keys.clone().refetch()));
         let mut forgotten = Instant::now();
         while let Some(message) = timeout(SILENCE, messages.try_next()).await.map_err(silent)?? {
             for event in message.events {
@@ -248,7 +250,9 @@ impl EventFollower {
             }
             Some(Event::AccountDeleted(deleted)) => {
                 if let Some(account) = id(&deleted.account_id) {
-                    self.revocations.withdraw(Some(account), event_time, forget_time);
+                    // Of that second too: nobody signs in to it again.
+                    let after = event_time.plus(Duration::from_secs(1));
+                    self.revocations.withdraw(Some(account), after, forget_time);
                     // Nobody listens any more only while the process ends.
                     self.deleted.send(DeletedAccount(account)).ok();
                 }

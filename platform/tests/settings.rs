@@ -8,7 +8,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use clap::Args as _;
 use platform::{
     configuration::{
-        self, Arguments, DatabasePooler, DatabaseUrl, Listener, LogFormat, Mistake, NoCommands, Program, Settings,
+        self, Arguments, DatabasePooler, DatabaseUrl, Listener, LogFormat, Mistake, NoCommands, Peer, Program, Settings,
     },
     testing::{ManualClock, TestAuthority, Workspace},
 };
@@ -417,7 +417,7 @@ fn ap_10_plaintext_beyond_loopback_needs_to_be_asked_for() {
         arguments.tls_certificate_file = Some(certificate.certificate.display().to_string());
         arguments.tls_key_file = Some(certificate.key.display().to_string());
     };
-    let exposed = |listeners: &[Listener], change: &dyn Fn(&mut Arguments)| accepted(change).exposed(listeners);
+    let exposed = |listeners: &[Listener], change: &dyn Fn(&mut Arguments)| accepted(change).exposed(listeners, &[]);
     for (setting, listener, set) in public {
         for loopback in ["127.0.0.1:1", "127.255.3.4:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
             assert_eq!(exposed(&all, &|arguments| set(arguments, loopback)), []);
@@ -458,6 +458,38 @@ fn ap_10_plaintext_beyond_loopback_needs_to_be_asked_for() {
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].setting, "HOLDFAST_ADMIN_LISTEN");
     mistake(|arguments| arguments.plaintext = "yes".to_owned());
+}
+
+/// AP-10: nor is a service beyond loopback called without TLS by mistake.
+#[test]
+fn ap_10_plaintext_to_others_needs_to_be_asked_for() {
+    let both = [Peer::Auth, Peer::Task];
+    let exposed = |address: &str, plaintext: &str, peers: &[Peer]| {
+        let settings = accepted(|arguments| {
+            arguments.task_addr = address.to_owned();
+            arguments.plaintext = plaintext.to_owned();
+        });
+        let mistakes = settings.exposed(&[], peers);
+        mistakes.into_iter().map(|mistake| mistake.setting).collect::<Vec<_>>()
+    };
+    for near in [
+        "http://localhost:1",
+        "http://127.0.0.1:1",
+        "http://[::1]:1",
+        "https://tasks.example:1",
+    ] {
+        assert!(exposed(near, "off", &both).is_empty(), "{near}");
+    }
+    for far in [
+        "http://10.0.0.9:1",
+        "http://tasks.example:1",
+        "http://127.0.0.1.example:1",
+        "http://localhost:1,http://[2001:db8::1]:1",
+    ] {
+        assert_eq!(exposed(far, "off", &both), ["HOLDFAST_TASK_ADDR"], "{far}");
+        assert!(exposed(far, "on", &both).is_empty());
+        assert!(exposed(far, "off", &[Peer::Auth]).is_empty(), "it is not called");
+    }
 }
 
 /// AP-10: TLS that was asked for is there, or nothing starts; and no message repeats what stands in a file.
@@ -620,6 +652,7 @@ fn every_setting_is_documented() {
         about: "A test",
         needs: &[],
         listeners: &[],
+        peers: &[],
         admin_listen: address("127.0.0.1:8081"),
     };
     let mut command = configuration::command::<NoCommands>(&program);

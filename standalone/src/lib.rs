@@ -242,6 +242,7 @@ pub fn databases(settings: &Settings) -> [ServiceDatabase; 2] {
 
 /// Does what an operator asks of auth-service, with the keys of this process.
 pub async fn operate(command: OperatorCommand, settings: &Settings) -> Result<(), StandaloneError> {
+    OperatorCommand::require_database(settings)?;
     let secrets = Secrets::load_or_make(settings)?;
     let settings = Settings {
         master_keys: Some(secrets.master_keys),

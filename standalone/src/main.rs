@@ -29,6 +29,7 @@ impl Actions for Standalone {
         about: "Accounts and each person's own tasks: all of Holdfast in one process on embedded SQLite",
         needs: &[],
         listeners: &[Listener::Auth, Listener::Task, Listener::Gateway],
+        peers: &[],
         admin_listen: ADMIN_LISTEN,
     };
     type Error = StandaloneError;

@@ -60,7 +60,10 @@ CREATE INDEX audit_records_by_account ON audit_records (account_id, sequence) WH
 CREATE TABLE audit_closings (
     sequence   BIGINT      NOT NULL PRIMARY KEY,
     hash       BYTEA       NOT NULL,
-    close_time TIMESTAMPTZ NOT NULL
+    close_time TIMESTAMPTZ NOT NULL,
+    -- HMAC-SHA-256 of the other three, by a key of that refresh key.
+    key_id     BIGINT      NOT NULL,
+    proof      BYTEA       NOT NULL
 );
 
 CREATE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -60,7 +60,10 @@ CREATE INDEX audit_records_by_account ON audit_records (account_id, sequence) WH
 CREATE TABLE audit_closings (
     sequence   INTEGER NOT NULL PRIMARY KEY,
     hash       BLOB    NOT NULL,
-    close_time INTEGER NOT NULL
+    close_time INTEGER NOT NULL,
+    -- HMAC-SHA-256 of the other three, by a key of that refresh key.
+    key_id     INTEGER NOT NULL,
+    proof      BLOB    NOT NULL
 ) STRICT;
 
 -- REPLACE deletes without asking the triggers of DELETE.

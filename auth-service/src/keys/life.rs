@@ -9,7 +9,10 @@ use super::{KeyState, StoredSigningKey};
 /// For how long verifiers may keep a key set: its max-age (RFC 9111, section 5.2.2.1).
 pub const KEY_SET_MAX_AGE: Duration = Duration::from_mins(5);
 /// A key is published for so long before it signs, so that every verifier has it by then.
-const PUBLISH: Duration = Duration::from_mins(10);
+pub(super) const PUBLISH: Duration = Duration::from_mins(10);
+/// So long after a key was published every verifier that can be reached has been told of it, and has fetched it: in an
+/// emergency it signs then.
+pub(super) const HEARD: Duration = Duration::from_secs(1);
 /// A key is published for so long after it signed last: the longest life of an access token, and the time until the
 /// last replica has heard that another key signs now.
 const RETIRE: Duration = Duration::from_mins(65);
@@ -72,8 +75,10 @@ pub fn due(keys: &[StoredSigningKey], demand: &Demand, now: Timestamp) -> Vec<St
         Demand::Revoke { key_id } => {
             if active.is_some_and(|active| active.id == *key_id) {
                 steps.push(match pending {
-                    Some(pending) => Step::Activate(pending.id.clone()),
-                    None => Step::PublishActive,
+                    Some(pending) if pending.state_time.plus(HEARD) <= now => Step::Activate(pending.id.clone()),
+                    // It is on its way to the verifiers.
+                    Some(_) => return steps,
+                    None => Step::Publish,
                 });
             } else if keys.iter().any(|key| key.id == *key_id) {
                 steps.push(Step::Remove(key_id.clone()));
@@ -146,16 +151,15 @@ mod tests {
             key_id: key_id.to_owned(),
         };
         let gone = |id: &str| Step::Remove(id.to_owned());
-        assert_eq!(
-            due(&[key("a", KeyState::Active)], &revoke("a"), START),
-            [Step::PublishActive]
-        );
+        assert_eq!(due(&[key("a", KeyState::Active)], &revoke("a"), START), [Step::Publish]);
         let keys = [
             key("c", KeyState::Pending),
             key("b", KeyState::Active),
             key("a", KeyState::Retired),
         ];
-        assert_eq!(due(&keys, &revoke("b"), START), [Step::Activate("c".to_owned())]);
+        // No token of a key is good anywhere before the verifiers have the key.
+        assert_eq!(due(&keys, &revoke("b"), START), []);
+        assert_eq!(due(&keys, &revoke("b"), at(1)), [Step::Activate("c".to_owned())]);
         assert_eq!(due(&keys, &revoke("a"), START), [gone("a")]);
         assert_eq!(due(&keys, &revoke("c"), START), [gone("c")]);
         assert_eq!(due(&keys, &revoke("d"), START), []);

@@ -26,7 +26,7 @@ use proto::auth::v1::JsonWebKey;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use self::life::{Demand, Step, due};
+use self::life::{Demand, HEARD, Step, due};
 use crate::{
     audit::AuditKeys,
     refresh_tokens::RefreshKeys,
@@ -82,6 +82,13 @@ pub struct StoredSigningKey {
     pub state_time: Timestamp,
 }
 
+impl StoredSigningKey {
+    /// When it will sign, if it waits for that.
+    pub fn signs_from(&self) -> Option<Timestamp> {
+        (self.state == KeyState::Pending).then(|| self.state_time.plus(life::PUBLISH))
+    }
+}
+
 /// A refresh key at rest.
 #[derive(Clone)]
 pub struct StoredRefreshKey {
@@ -134,6 +141,8 @@ pub struct AccessTokenFor {
 
 /// By then every replica signs with the key that is ACTIVE.
 const TAKE_OVER: Duration = Duration::from_secs(2);
+/// Between two looks at a key that somebody else is replacing.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What the keys are opened and used with.
 pub struct KeyConfig {
@@ -287,8 +296,8 @@ impl Keys {
         self.take_over(&signing).map(drop)
     }
 
-    /// Ends a key for good. One that signs is replaced first, and every replica given the time to take its successor
-    /// over.
+    /// Ends a key for good, within five seconds. One that signs is replaced first: its successor is published, then every
+    /// verifier given the time to fetch it, then every replica to sign with it.
     pub async fn revoke(&self, key_id: &str) -> Result<(), KeysError> {
         let demand = Demand::Revoke {
             key_id: key_id.to_owned(),
@@ -297,8 +306,10 @@ impl Keys {
             let (steps, signing) = self.turn(demand.clone()).await?;
             self.take_over(&signing)?;
             match &*steps {
+                [] if signing.iter().any(|key| key.id == key_id) => sleep(PAUSE).await,
                 [] => return Err(KeysError::Unknown),
                 [Step::Remove(_)] => return Ok(()),
+                [Step::Publish] => sleep(HEARD).await,
                 _ => sleep(TAKE_OVER).await,
             }
         }

@@ -112,6 +112,14 @@ impl Passwords {
         })
     }
 
+    /// OVERLOADED if the queue is full; costs nothing.
+    pub fn check_room(&self) -> Result<(), AuthError> {
+        if self.places.available_permits() == 0 {
+            return Err(AuthError::Overloaded);
+        }
+        Ok(())
+    }
+
     /// A place in the queue, or OVERLOADED.
     pub fn reserve(&self) -> Result<Place, AuthError> {
         let permit = self

@@ -43,13 +43,17 @@ pub struct AccountEventsRpc {
 
 impl AccountEventsRpc {
     async fn messages(&self, cursor: &str) -> Result<Messages, Status> {
-        let cursor = parse_cursor(cursor)?;
-        let last = self.store.last_event().await.map_err(AuthError::from)?;
+        let id = parse_cursor(cursor)?;
+        let heard = self.store.events_after(id.saturating_sub(1), 1).await;
+        let heard = heard.map_err(AuthError::from)?;
+        // An event that nobody needs any more, or another one of its number since a backup was restored: what is kept is
+        // told from its beginning.
+        let goes_on = heard.first().is_some_and(|event| event.cursor() == cursor);
         let watch = Watch {
             store: self.store.clone(),
             shutdown: self.shutdown.clone(),
-            // A cursor from before the database was restored from a backup says nothing of what came after.
-            cursor: if cursor > last { 0 } else { cursor },
+            id: if goes_on { id } else { 0 },
+            cursor: if goes_on { cursor.to_owned() } else { String::new() },
             caught_up: false,
             sent: Instant::now(),
         };
@@ -101,7 +105,10 @@ impl AccountEventsService for AccountEventsRpc {
 struct Watch {
     store: Arc<dyn EventStore>,
     shutdown: CancellationToken,
-    cursor: i64,
+    /// Of the last event that was told, or 0.
+    id: i64,
+    /// The same, as the follower gives it back.
+    cursor: String,
     caught_up: bool,
     sent: Instant,
 }
@@ -110,16 +117,18 @@ impl Watch {
     /// The next message, when there is one.
     async fn next(&mut self) -> Result<WatchAccountEventsResponse, Status> {
         loop {
-            let events = self.store.events_after(self.cursor, PAGE).await;
+            let events = self.store.events_after(self.id, PAGE).await;
             let events = events.map_err(AuthError::from)?;
             let caught_up = events.len() < PAGE;
             if !events.is_empty() || caught_up != self.caught_up || self.sent.elapsed() >= HEARTBEAT {
                 self.caught_up = caught_up;
                 self.sent = Instant::now();
-                self.cursor = events.last().map_or(self.cursor, |event| event.id);
+                if let Some(last) = events.last() {
+                    (self.id, self.cursor) = (last.id, last.cursor());
+                }
                 return Ok(WatchAccountEventsResponse {
                     events: events.into_iter().map(wire_event).collect(),
-                    cursor: self.cursor.to_string(),
+                    cursor: self.cursor.clone(),
                     caught_up,
                 });
             }
@@ -151,7 +160,8 @@ fn parse_cursor(cursor: &str) -> Result<i64, AuthError> {
     if cursor.is_empty() {
         return Ok(0);
     }
-    let parsed = cursor.parse().ok().filter(|number| *number >= 0);
+    let parsed = cursor.split_once('-').and_then(|(number, _)| number.parse().ok());
+    let parsed = parsed.filter(|number| *number > 0);
     parsed.ok_or_else(|| AuthError::Fields(vec![("cursor".to_owned(), "must be one that was given out".to_owned())]))
 }
 

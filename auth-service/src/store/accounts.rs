@@ -161,6 +161,8 @@ impl<E: Engine> AccountStore for SqlStore<E> {
                     }
                     let ended = end_others::<E>(connection, account, kept, EndReason::PasswordChanged, now).await?;
                     let count = ended.len();
+                    // A link that was given out before may be in the wrong hands too.
+                    statement::<E>(FORGET_RESET).bind(account).execute(connection).await?;
                     append::<E>(connection, vec![record]).await?;
                     publish::<E>(connection, ended, now).await?;
                     Ok(Some(count))

@@ -1,5 +1,7 @@
 //! What operators do, in SQL.
 
+use std::time::Duration;
+
 use platform::{
     clock::Timestamp,
     database::{Engine, Record, StoreError, statement},
@@ -14,8 +16,10 @@ use crate::{
     accounts::AccountState,
     audit::NewAuditRecord,
     events::{Event, NewEvent},
-    sessions::EndReason,
+    sessions::{EndReason, GRACE},
 };
+
+const SECOND: Duration = Duration::from_secs(1);
 
 const ACCOUNTS_AFTER: &str = "
     SELECT account_id, email, display_name, create_time AS account_create_time, disabled_time
@@ -35,9 +39,10 @@ const ENABLE: &str = "
     WHERE account_id = $1 AND deleted_time IS NULL";
 
 const END_SOME: &str = "
-    UPDATE sessions SET end_time = $1, end_reason = $2
+    UPDATE sessions SET end_time = $4, end_reason = $2
     WHERE session_id IN (
-        SELECT session_id FROM sessions WHERE end_time IS NULL AND create_time <= $1 LIMIT $3)";
+        SELECT session_id FROM sessions WHERE end_time IS NULL AND create_time <= $1 LIMIT $3)
+    RETURNING session_id, last_used_time, token_expire_time";
 
 #[async_trait]
 impl<E: Engine> AdministrationStore for SqlStore<E> {
@@ -98,15 +103,31 @@ impl<E: Engine> AdministrationStore for SqlStore<E> {
             .await
     }
 
-    async fn end_some_sessions(&self, record: NewAuditRecord, limit: usize) -> Result<usize, StoreError> {
-        let ended = self.database.write(move |connection| {
-            let end = statement::<E>(END_SOME)
-                .bind(record.time)
-                .bind(EndReason::Administered.as_str())
-                .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-            Box::pin(end.execute(connection))
-        });
-        Ok(usize::try_from(ended.await?).unwrap_or(usize::MAX))
+    async fn end_some_sessions(&self, withdrawn: Timestamp, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.database
+            .write(move |connection| {
+                let end = statement::<E>(END_SOME)
+                    .bind(withdrawn)
+                    .bind(EndReason::Administered.as_str())
+                    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+                    .bind(now);
+                Box::pin(async move {
+                    let ended = end.all(connection).await?;
+                    // A repeated refresh gives a token for so long after the last use that is noted; tokens tell the
+                    // second only.
+                    let since = withdrawn.minus(GRACE + SECOND);
+                    let mut events = Vec::new();
+                    for row in &ended {
+                        if row.get::<Timestamp>("last_used_time")? >= since {
+                            let session = row.get("session_id")?;
+                            events.push(NewEvent::session_ended(session, row.get("token_expire_time")?));
+                        }
+                    }
+                    publish::<E>(connection, events, now).await?;
+                    Ok(ended.len())
+                })
+            })
+            .await
     }
 
     async fn withdraw_all_tokens(&self, record: NewAuditRecord) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ use tonic::async_trait;
 use uuid::Uuid;
 
 use super::{AuditStore, SqlStore};
-use crate::audit::{AuditRecord, Link, NewAuditRecord};
+use crate::audit::{AuditKeys, AuditRecord, Closing, Link, NewAuditRecord};
 
 /// The row stays locked until the transaction ends: the numbers are in the order of the commits.
 const TAKE_NUMBERS: &str = "
@@ -35,8 +35,9 @@ const AFTER_OF_ACCOUNT: &str = "
     SELECT sequence, record_time, act, account_id, session_id, ip_address, user_agent, request_id, detail, key_id, hash
     FROM audit_records WHERE account_id = $3 AND sequence > $1 ORDER BY sequence LIMIT $2";
 
-const LAST_CLOSING: &str =
-    "SELECT sequence, hash FROM audit_closings WHERE sequence > 0 ORDER BY sequence DESC LIMIT 1";
+const LAST_CLOSING: &str = "
+    SELECT sequence, hash, close_time, key_id, proof
+    FROM audit_closings WHERE sequence > 0 ORDER BY sequence DESC LIMIT 1";
 
 const OLDEST: &str = "SELECT sequence, record_time FROM audit_records WHERE sequence > 0 ORDER BY sequence LIMIT 1";
 
@@ -48,8 +49,7 @@ const LAST: &str = "SELECT sequence FROM audit_records WHERE sequence >= $1 ORDE
 
 /// A trigger deletes the records up to there.
 const CLOSE: &str = "
-    INSERT INTO audit_closings (sequence, hash, close_time)
-    SELECT sequence, hash, $2 FROM audit_records WHERE sequence = $1";
+    INSERT INTO audit_closings (sequence, hash, close_time, key_id, proof) VALUES ($1, $2, $3, $4, $5)";
 
 /// A day in microseconds.
 const DAY: i64 = 86_400_000_000;
@@ -82,17 +82,24 @@ impl<E: Engine> AuditStore for SqlStore<E> {
             .await
     }
 
-    async fn audit_start(&self) -> Result<Link, StoreError> {
+    async fn last_audit_closing(&self) -> Result<Option<Closing>, StoreError> {
         self.database
             .read(|connection| {
                 Box::pin(async move {
                     let closing = statement::<E>(LAST_CLOSING).first(connection).await?;
-                    closing.map_or(Ok(Link::default()), |row| {
-                        Ok(Link {
-                            sequence: row.get("sequence")?,
-                            hash: row.get("hash")?,
+                    closing
+                        .map(|row| {
+                            Ok(Closing {
+                                last: Link {
+                                    sequence: row.get("sequence")?,
+                                    hash: row.get("hash")?,
+                                },
+                                time: row.get("close_time")?,
+                                key_id: row.get("key_id")?,
+                                proof: row.get("proof")?,
+                            })
                         })
-                    })
+                        .transpose()
                 })
             })
             .await
@@ -109,9 +116,9 @@ impl<E: Engine> AuditStore for SqlStore<E> {
             .await
     }
 
-    async fn close_audit_day(&self, before: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+    async fn close_audit_day(&self, before: Timestamp, now: Timestamp, keys: AuditKeys) -> Result<bool, StoreError> {
         self.database
-            .write(move |connection| Box::pin(close_day::<E>(connection, before, now)))
+            .write(move |connection| Box::pin(close_day::<E>(connection, before, now, keys.clone())))
             .await
     }
 }
@@ -160,6 +167,7 @@ async fn close_day<E: Engine>(
     connection: &mut Connection<'_, E>,
     before: Timestamp,
     now: Timestamp,
+    keys: AuditKeys,
 ) -> Result<bool, sqlx::Error> {
     let Some(oldest) = statement::<E>(OLDEST).first(connection).await? else {
         return Ok(false);
@@ -182,8 +190,15 @@ async fn close_day<E: Engine>(
             .await?
             .get("sequence")?,
     };
-    let closed = statement::<E>(CLOSE).bind(last).bind(now).execute(connection).await?;
-    Ok(closed > 0)
+    let hash = statement::<E>(HASH).bind(last).one(connection).await?.get("hash")?;
+    let closing = keys.close(Link { sequence: last, hash }, now);
+    let closed = statement::<E>(CLOSE)
+        .bind(closing.last.sequence)
+        .bind(closing.last.hash)
+        .bind(closing.time)
+        .bind(closing.key_id)
+        .bind(closing.proof);
+    Ok(closed.execute(connection).await? > 0)
 }
 
 fn record_of<E: Engine>(row: &Record<E>) -> Result<AuditRecord, sqlx::Error> {

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     accounts::{Account, AccountState, Email, NewAccount},
-    audit::{AuditRecord, Link, NewAuditRecord},
+    audit::{AuditKeys, AuditRecord, Closing, NewAuditRecord},
     events::StoredEvent,
     export::{ExportedAccount, ExportedSession},
     keys::{
@@ -33,7 +33,7 @@ use crate::{
     resets::{NewReset, TokenHash},
     sealing::Sealed,
     sessions::{EndReason, Lifetimes, NewSession, RefreshOutcome, Session},
-    throttle::{Attempt, Settlement, Subject},
+    throttle::{Attempt, Charge, Settlement, Subject},
 };
 
 /// The schema.
@@ -120,10 +120,10 @@ pub struct SignIn {
 }
 
 /// Whether a try may be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
-    /// It may.
-    Admitted,
+    /// It may; what was charged, if it was.
+    Admitted(Vec<Charge>),
     /// Not before then.
     HeldUntil(Timestamp),
 }
@@ -241,10 +241,11 @@ pub trait AdministrationStore: Send + Sync {
     /// Must let the account be signed in to again; `false` if there is no such account.
     async fn enable_account(&self, account: Uuid, record: NewAuditRecord) -> Result<bool, StoreError>;
 
-    /// Must end at most so many of everybody's sessions that began before the act; how many. Tells nothing.
-    async fn end_some_sessions(&self, record: NewAuditRecord, limit: usize) -> Result<usize, StoreError>;
+    /// Must end at most so many of everybody's sessions that had begun when all tokens were withdrawn, and tell the end
+    /// of those that may have given out a token since; how many ended.
+    async fn end_some_sessions(&self, withdrawn: Timestamp, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
-    /// Must tell that every access token given out until now was withdrawn.
+    /// Must tell that every access token given out before this second was withdrawn.
     async fn withdraw_all_tokens(&self, record: NewAuditRecord) -> Result<(), StoreError>;
 }
 
@@ -280,7 +281,8 @@ pub trait ThrottleStore: Send + Sync {
     /// Must count a failure for each counter of the try if it may be made, in one step that no other can come between.
     async fn charge(&self, attempt: Attempt, now: Timestamp) -> Result<Admission, StoreError>;
 
-    /// Must do with the counters what the settlement says.
+    /// Must do with the counters what the settlement says. A failure that is given back must hold nobody up for longer
+    /// than they were without it.
     async fn settle(&self, settlement: Settlement) -> Result<(), StoreError>;
 
     /// Must forget the failures of an identifier, and of it at any network.
@@ -305,15 +307,15 @@ pub trait AuditStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<AuditRecord>, StoreError>;
 
-    /// Must return where what is kept begins: the last closing.
-    async fn audit_start(&self) -> Result<Link, StoreError>;
+    /// Must return the last closing, if there is one: after it what is kept begins.
+    async fn last_audit_closing(&self) -> Result<Option<Closing>, StoreError>;
 
     /// Must return the last place that was given out; 0 if none was.
     async fn last_audit(&self) -> Result<i64, StoreError>;
 
     /// Must delete the records of the oldest day if that day had ended by then, and keep the hash of the last of them;
     /// whether it did.
-    async fn close_audit_day(&self, before: Timestamp, now: Timestamp) -> Result<bool, StoreError>;
+    async fn close_audit_day(&self, before: Timestamp, now: Timestamp, keys: AuditKeys) -> Result<bool, StoreError>;
 }
 
 /// Everything of one person.

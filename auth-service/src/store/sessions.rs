@@ -157,7 +157,9 @@ impl<E: Engine> SessionStore for SqlStore<E> {
                 Box::pin(async move {
                     let ended = end_others::<E>(connection, account, kept, reason, now).await?;
                     let count = ended.len();
-                    append::<E>(connection, vec![record]).await?;
+                    if count > 0 {
+                        append::<E>(connection, vec![record]).await?;
+                    }
                     publish::<E>(connection, ended, now).await?;
                     Ok(count)
                 })

@@ -8,21 +8,27 @@ use tonic::async_trait;
 use uuid::Uuid;
 
 use super::{Admission, SqlStore, ThrottleStore};
-use crate::throttle::{Attempt, Binding, Count, Counter, KNOWN_FOR, Settlement, Subject};
+use crate::throttle::{Attempt, Binding, Charge, Count, Counter, KNOWN_FOR, Settlement, Subject};
 
-const LOOK: &str = "SELECT failures, first_time, last_time FROM throttles WHERE subject = $1";
+const LOOK: &str = "SELECT failures, first_time, last_time, forget_time FROM throttles WHERE subject = $1";
 
 /// Also where there was nothing, so that it can be locked.
 const LOCK: &str = "
     INSERT INTO throttles (subject, identifier, failures, first_time, last_time, forget_time)
     VALUES ($1, $2, 0, $3, $3, $3)
     ON CONFLICT (subject) DO UPDATE SET failures = throttles.failures
-    RETURNING failures, first_time, last_time";
+    RETURNING failures, first_time, last_time, forget_time";
 
 const COUNT: &str = "
     UPDATE throttles SET failures = $2, first_time = $3, last_time = $4, forget_time = $5 WHERE subject = $1";
 
-const REFUND: &str = "UPDATE throttles SET failures = failures - 1 WHERE subject = $1 AND failures > 0";
+/// The time before stands again, unless there was another failure since.
+const REFUND: &str = "
+    UPDATE throttles
+    SET failures = failures - 1,
+        forget_time = CASE WHEN last_time = $2 THEN $4 ELSE forget_time END,
+        last_time = CASE WHEN last_time = $2 THEN $3 ELSE last_time END
+    WHERE subject = $1 AND failures > 0";
 
 const CLEAR: &str = "DELETE FROM throttles WHERE subject = $1";
 
@@ -53,7 +59,8 @@ impl<E: Engine> ThrottleStore for SqlStore<E> {
                         let find = statement::<E>(LOOK).bind(counter.subject.0.to_vec());
                         counts.push(find.first(connection).await?.as_ref().map(count_of).transpose()?);
                     }
-                    admission::<E>(connection, &attempt, &counts, now).await
+                    let held = held::<E>(connection, &attempt, &counts, now).await?;
+                    Ok(held.map_or(Admission::Admitted(Vec::new()), Admission::HeldUntil))
                 })
             })
             .await
@@ -106,39 +113,47 @@ async fn charge<E: Engine>(
     attempt: &Attempt,
     now: Timestamp,
 ) -> Result<Admission, sqlx::Error> {
-    let mut counts = Vec::new();
+    let (mut counts, mut charges) = (Vec::new(), Vec::new());
     for counter in &attempt.counters {
         let lock = statement::<E>(LOCK)
             .bind(counter.subject.0.to_vec())
             .bind(counter.identifier.map(|identifier| identifier.0.to_vec()))
             .bind(now);
-        counts.push(Some(count_of(&lock.one(connection).await?)?));
+        let row = lock.one(connection).await?;
+        let count = count_of(&row)?;
+        charges.push(Charge {
+            subject: counter.subject,
+            time: now,
+            last_time: count.last_time,
+            forget_time: row.get("forget_time")?,
+        });
+        counts.push(Some(count));
     }
-    let admission = admission::<E>(connection, attempt, &counts, now).await?;
-    if admission == Admission::Admitted {
-        for (Counter { limit, subject, .. }, count) in attempt.counters.iter().zip(counts) {
-            let count = limit.failed(count, now);
-            statement::<E>(COUNT)
-                .bind(subject.0.to_vec())
-                .bind(count.failures)
-                .bind(count.first_time)
-                .bind(count.last_time)
-                .bind(limit.forgotten_at(&count))
-                .execute(connection)
-                .await?;
-        }
+    if let Some(held) = held::<E>(connection, attempt, &counts, now).await? {
+        return Ok(Admission::HeldUntil(held));
     }
-    Ok(admission)
+    for (Counter { limit, subject, .. }, count) in attempt.counters.iter().zip(counts) {
+        let count = limit.failed(count, now);
+        statement::<E>(COUNT)
+            .bind(subject.0.to_vec())
+            .bind(count.failures)
+            .bind(count.first_time)
+            .bind(count.last_time)
+            .bind(limit.forgotten_at(&count))
+            .execute(connection)
+            .await?;
+    }
+    Ok(Admission::Admitted(charges))
 }
 
 /// Until when the counters that apply hold the try up, the last of them.
-async fn admission<E: Engine>(
+async fn held<E: Engine>(
     connection: &mut Connection<'_, E>,
     attempt: &Attempt,
     counts: &[Option<Count>],
     now: Timestamp,
-) -> Result<Admission, sqlx::Error> {
-    let mut held = Admission::Admitted;
+) -> Result<Option<Timestamp>, sqlx::Error> {
+    let mut held = None;
     for (counter, count) in attempt.counters.iter().zip(counts) {
         let until = count.as_ref().and_then(|count| counter.limit.held_until(count));
         let Some(until) = until.filter(|until| *until > now) else {
@@ -146,7 +161,6 @@ async fn admission<E: Engine>(
         };
         let binding = match counter.binding {
             Binding::Always => true,
-            Binding::Never => false,
             Binding::Strangers(client) => {
                 let is_known = statement::<E>(IS_KNOWN)
                     .bind(client.0.to_vec())
@@ -155,7 +169,7 @@ async fn admission<E: Engine>(
             }
         };
         if binding {
-            held = held.max(Admission::HeldUntil(until));
+            held = held.max(Some(until));
         }
     }
     Ok(held)
@@ -166,16 +180,21 @@ pub(super) async fn settle<E: Engine>(
     connection: &mut Connection<'_, E>,
     settlement: &Settlement,
 ) -> Result<(), sqlx::Error> {
-    let mut steps: Vec<(Subject, &'static str)> = Vec::new();
-    steps.extend(settlement.cleared.iter().map(|subject| (*subject, CLEAR)));
-    steps.extend(settlement.refunded.iter().map(|subject| (*subject, REFUND)));
+    let mut steps: Vec<(Subject, Option<Charge>)> = Vec::new();
+    steps.extend(settlement.cleared.iter().map(|subject| (*subject, None)));
+    steps.extend(settlement.refunded.iter().map(|charge| (charge.subject, Some(*charge))));
     // The order in which they are locked everywhere.
     steps.sort_unstable_by_key(|(subject, _)| *subject);
-    for (subject, step) in steps {
-        statement::<E>(step)
-            .bind(subject.0.to_vec())
-            .execute(connection)
-            .await?;
+    for (subject, charge) in steps {
+        let step = match charge {
+            None => statement::<E>(CLEAR).bind(subject.0.to_vec()),
+            Some(charge) => statement::<E>(REFUND)
+                .bind(subject.0.to_vec())
+                .bind(charge.time)
+                .bind(charge.last_time)
+                .bind(charge.forget_time),
+        };
+        step.execute(connection).await?;
     }
     Ok(())
 }

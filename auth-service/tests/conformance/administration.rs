@@ -64,7 +64,9 @@ async fn everybodys_sessions_end_in_bounded_steps(world: World) {
         .open_session(later.clone(), 1, sign_in(START))
         .await
         .unwrap();
-    let end = |limit| world.administration.end_some_sessions(record(START), limit);
+    let withdrawn = START.plus(Duration::from_millis(500));
+    let now = START.plus(Duration::from_secs(2));
+    let end = |limit| world.administration.end_some_sessions(withdrawn, now, limit);
     assert_eq!(end(4).await.unwrap(), 4);
     assert_eq!(end(4).await.unwrap(), 2);
     assert_eq!(end(4).await.unwrap(), 0);
@@ -72,6 +74,14 @@ async fn everybodys_sessions_end_in_bounded_steps(world: World) {
     assert_eq!(left.iter().map(|session| session.id).collect::<Vec<_>>(), [later.id]);
     world.administration.withdraw_all_tokens(record(START)).await.unwrap();
     let events = world.events.events_after(0, 10).await.unwrap();
-    assert_eq!(events.len(), 1);
-    assert_eq!(events[0].event, Event::TokensWithdrawn { account: None });
+    // Those whose last token is of the second in question, or later, are told one by one.
+    let told = events
+        .iter()
+        .filter(|stored| matches!(stored.event, Event::SessionEnded { .. }));
+    assert_eq!(told.count(), 6);
+    assert_eq!(events[6].event, Event::TokensWithdrawn { account: None });
+    let later = START.plus(Duration::from_mins(2));
+    let none = world.administration.end_some_sessions(later, later, 10).await.unwrap();
+    assert_eq!(none, 1);
+    assert_eq!(world.events.events_after(7, 10).await.unwrap(), []);
 }

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use auth_service::{
-    audit::{Act, AuditRecord, KEPT, Link, NewAuditRecord},
+    audit::{Act, AuditRecord, KEPT, NewAuditRecord},
     sessions::EndReason,
 };
 use platform::{
@@ -159,7 +159,7 @@ async fn no_record_is_changed_or_deleted(world: World) {
         "UPDATE audit_records SET act = 'OTHER' WHERE sequence = 2",
         "DELETE FROM audit_records WHERE sequence = 2",
         "DELETE FROM audit_records",
-        "INSERT INTO audit_closings SELECT sequence, hash, record_time FROM audit_records WHERE sequence = 3",
+        "INSERT INTO audit_closings SELECT sequence, hash, record_time, 0, hash FROM audit_records WHERE sequence = 3",
         "INSERT INTO audit_records SELECT * FROM audit_records WHERE sequence = 2
          ON CONFLICT (sequence) DO UPDATE SET act = 'OTHER'",
     ] {
@@ -191,8 +191,11 @@ async fn whole_days_are_deleted_after_400_days(world: World) {
         world.audit.append_audit(said).await.unwrap();
     }
     let records = all(&world).await;
-    let close = async || world.audit.close_audit_day(now.minus(KEPT), now).await.unwrap();
-    assert_eq!(world.audit.audit_start().await.unwrap(), Link::default());
+    let close = async || {
+        let closed = world.audit.close_audit_day(now.minus(KEPT), now, audit_keys());
+        closed.await.unwrap()
+    };
+    assert_eq!(world.audit.last_audit_closing().await.unwrap(), None);
     assert!(close().await);
     assert_eq!(all(&world).await, records[2..]);
     assert!(close().await);
@@ -201,8 +204,12 @@ async fn whole_days_are_deleted_after_400_days(world: World) {
         records[3..],
         "a record behind one that is kept is kept too"
     );
-    let start = world.audit.audit_start().await.unwrap();
-    assert_eq!((start.sequence, &start.hash), (3, &records[2].hash));
+    let closing = world.audit.last_audit_closing().await.unwrap().unwrap();
+    assert_eq!((closing.last.sequence, &closing.last.hash), (3, &records[2].hash));
+    assert!(audit_keys().is_ours(&closing));
+    let mut other = closing.clone();
+    other.last.sequence = 4;
+    assert!(!audit_keys().is_ours(&other));
     assert!(!close().await);
     // The chain goes on where it was.
     world.audit.append_audit(record(now)).await.unwrap();

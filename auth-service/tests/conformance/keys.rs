@@ -143,21 +143,34 @@ async fn a_revoked_key_is_replaced_and_then_gone(world: World) {
         key_id: key_id.to_owned(),
     };
     let (steps, keys) = world.keys.turn_keys(revoke("key-0"), signing(1), START).await.unwrap();
-    assert_eq!(steps, [Step::PublishActive]);
+    assert_eq!(steps, [Step::Publish]);
+    assert_eq!(
+        states(&keys),
+        [("key-0", KeyState::Active), ("key-1", KeyState::Pending)]
+    );
+    // Not before every verifier has it.
+    let (steps, _) = world.keys.turn_keys(revoke("key-0"), signing(2), START).await.unwrap();
+    assert_eq!(steps, []);
+    let heard = START.plus(Duration::from_secs(1));
+    let (steps, keys) = world.keys.turn_keys(revoke("key-0"), signing(2), heard).await.unwrap();
+    assert_eq!(steps, [Step::Activate("key-1".to_owned())]);
     assert_eq!(
         states(&keys),
         [("key-0", KeyState::Retired), ("key-1", KeyState::Active)]
     );
-    let (steps, keys) = world.keys.turn_keys(revoke("key-0"), signing(2), START).await.unwrap();
+    let (steps, keys) = world.keys.turn_keys(revoke("key-0"), signing(2), heard).await.unwrap();
     assert_eq!(steps, [Step::Remove("key-0".to_owned())]);
     assert_eq!(states(&keys), [("key-1", KeyState::Active)]);
     let revoked = Event::KeyRevoked {
         key_id: "key-0".to_owned(),
     };
-    assert_eq!(events(&world).await, [Event::KeysChanged, revoked, Event::KeysChanged]);
+    assert_eq!(
+        events(&world).await,
+        [Event::KeysChanged, Event::KeysChanged, revoked, Event::KeysChanged]
+    );
     let (steps, _) = world.keys.turn_keys(revoke("key-0"), signing(2), START).await.unwrap();
     assert_eq!(steps, []);
-    assert_eq!(events(&world).await.len(), 3);
+    assert_eq!(events(&world).await.len(), 4);
 }
 
 async fn a_key_is_sealed_anew_once(world: World) {

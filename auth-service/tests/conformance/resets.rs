@@ -14,6 +14,7 @@ on_every_engine!(
     only_the_last_link_of_an_account_is_good,
     a_withdrawn_password_is_nobodys,
     a_deleted_account_has_no_link,
+    a_link_goes_with_the_password_that_it_was_for,
 );
 
 fn link(account: Uuid, withdraws_password: bool) -> NewReset {
@@ -89,6 +90,17 @@ async fn a_withdrawn_password_is_nobodys(world: World) {
         .await
         .unwrap();
     assert_eq!(used, Some(0));
+}
+
+async fn a_link_goes_with_the_password_that_it_was_for(world: World) {
+    let (ada, session) = world.person("ada@example.com").await;
+    let reset = link(ada.id, false);
+    world.resets.issue_reset(reset, record(START)).await.unwrap();
+    let changed = world
+        .accounts
+        .change_password(ada.id, 1, "new", session.id, record(START));
+    assert_eq!(changed.await.unwrap(), Some(0));
+    assert!(world.resets.reset_target(reset.token, START).await.unwrap().is_none());
 }
 
 async fn a_deleted_account_has_no_link(world: World) {

@@ -21,7 +21,9 @@ on_every_engine!(
     registrations_are_counted_by_network,
     an_exempt_network_is_neither_held_nor_counted,
     an_identifier_can_be_unlocked,
-    who_is_signed_in_is_held_by_the_pair_only,
+    who_is_signed_in_is_held_like_anybody,
+    a_success_prolongs_nobodys_wait,
+    exports_are_counted_by_account,
     what_holds_nobody_up_is_forgotten_in_bounded_steps,
 );
 
@@ -53,7 +55,7 @@ impl Tries {
     async fn fail(&self, attempt: &Attempt) -> Option<u64> {
         let looked = self.throttle.look(attempt).await;
         match (looked, self.throttle.charge(attempt).await) {
-            (Ok(()), Ok(())) => None,
+            (Ok(()), Ok(_)) => None,
             (
                 Err(AuthError::RateLimited { retry_after }),
                 Err(AuthError::RateLimited {
@@ -63,7 +65,7 @@ impl Tries {
                 assert_eq!(retry_after, charged_after);
                 Some(retry_after.as_secs())
             }
-            other => panic!("{other:?}"),
+            (looked, charged) => panic!("{looked:?}, {:?}", charged.map(drop)),
         }
     }
 
@@ -80,11 +82,11 @@ impl Tries {
     /// Signs in with success.
     async fn succeed(&self, identifier: &str, address: &str) {
         let attempt = self.sign_in(identifier, address);
-        self.throttle.charge(&attempt).await.unwrap();
+        let charged = self.throttle.charge(&attempt).await.unwrap();
         let ada = account(identifier);
         let session = session(ada.id);
         let sign_in = auth_service::store::SignIn {
-            settlement: attempt.succeeded(),
+            settlement: charged.succeeded(),
             record: record(self.clock.now()),
         };
         let new = auth_service::accounts::NewAccount {
@@ -94,6 +96,14 @@ impl Tries {
         let mut session = session;
         session.create_time = self.clock.now();
         self.world.accounts.register(new, session, sign_in).await.unwrap();
+    }
+}
+
+impl Tries {
+    /// Signs in once more with success.
+    async fn succeed_again(&self, identifier: &str, address: &str) {
+        let charged = self.throttle.charge(&self.sign_in(identifier, address)).await.unwrap();
+        self.throttle.settle(charged.succeeded()).await.unwrap();
     }
 }
 
@@ -147,11 +157,9 @@ async fn a_success_clears_the_pair_and_gives_back_the_rest(world: World) {
     assert_eq!(tries.exhaust(|_| attempt.clone()).await, 5);
     // Nine failures are left of the identifier's thirty; what a try that was not made took is given back.
     let elsewhere = |number| tries.sign_in(ADA, &format!("203.0.113.{number}"));
-    // What was not charged cannot be given back, and does no harm.
-    tries.throttle.settle(elsewhere(200).not_made()).await.unwrap();
-    tries.throttle.charge(&elsewhere(201)).await.unwrap();
-    tries.throttle.settle(elsewhere(201).not_made()).await.unwrap();
-    assert_eq!(tries.exhaust(elsewhere).await, 30 - 9 + 1);
+    let charged = tries.throttle.charge(&elsewhere(201)).await.unwrap();
+    tries.throttle.settle(charged.not_made()).await.unwrap();
+    assert_eq!(tries.exhaust(elsewhere).await, 30 - 9);
 }
 
 /// AR-02.
@@ -245,19 +253,45 @@ async fn an_identifier_can_be_unlocked(world: World) {
     assert_eq!(tries.exhaust(elsewhere).await, 25);
 }
 
-/// PW-08.
-async fn who_is_signed_in_is_held_by_the_pair_only(world: World) {
+/// PW-08: whoever has a stolen access token tries no more passwords by it than by signing in.
+async fn who_is_signed_in_is_held_like_anybody(world: World) {
     let tries = Tries::of(world);
-    tries
-        .exhaust(|number| tries.sign_in(ADA, &format!("203.0.113.{number}")))
-        .await;
-    let check = tries.throttle.password_check(&account(ADA).email, &at("192.0.2.1"));
-    assert_eq!(tries.exhaust(|_| check.clone()).await, 5);
-    assert_eq!(
-        tries.fail(&tries.sign_in(ADA, "192.0.2.1")).await,
-        Some(60),
-        "signing in counts by the same"
-    );
+    tries.succeed(ADA, "192.0.2.1").await;
+    let check = |address: &str| tries.throttle.password_check(&account(ADA).email, &at(address));
+    assert_eq!(tries.exhaust(|number| check(&format!("203.0.113.{number}"))).await, 30);
+    assert_eq!(tries.fail(&tries.sign_in(ADA, "198.51.100.1")).await, None, "exempt");
+    assert_eq!(tries.fail(&tries.sign_in(ADA, "192.0.2.99")).await, Some(60));
+    // Where she is known she is held by her own failures only.
+    let home = check("192.0.2.1");
+    assert_eq!(tries.exhaust(|_| home.clone()).await, 5);
+}
+
+/// Whoever signs in with success leaves the counts as if they had not been there.
+async fn a_success_prolongs_nobodys_wait(world: World) {
+    let tries = Tries::of(world);
+    tries.succeed(ADA, "192.0.2.1").await;
+    let stranger = |number: u32| tries.sign_in(ADA, &format!("203.0.113.{number}"));
+    assert_eq!(tries.exhaust(stranger).await, 30);
+    let person = |number: u32| tries.sign_in(&format!("person{number}@example.com"), "192.0.2.1");
+    assert_eq!(tries.exhaust(person).await, 50);
+    tries.clock.advance(Duration::from_millis(500));
+    tries.succeed_again(ADA, "192.0.2.1").await;
+    tries.clock.advance(Duration::from_millis(500));
+    assert_eq!(tries.fail(&person(99)).await, None, "its second is over");
+    tries.clock.advance(Duration::from_secs(58));
+    tries.succeed_again(ADA, "192.0.2.1").await;
+    tries.clock.advance(Duration::from_secs(1));
+    assert_eq!(tries.fail(&stranger(99)).await, None, "her minute is over");
+}
+
+async fn exports_are_counted_by_account(world: World) {
+    let tries = Tries::of(world);
+    let export = |id: u128| tries.throttle.export(uuid::Uuid::from_u128(id), &at("192.0.2.1"));
+    assert_eq!(tries.exhaust(|_| export(1)).await, 10);
+    assert_eq!(tries.fail(&export(1)).await, Some(3600));
+    assert_eq!(tries.fail(&export(2)).await, None);
+    tries.clock.advance(Duration::from_hours(1));
+    assert_eq!(tries.fail(&export(1)).await, None);
 }
 
 async fn what_holds_nobody_up_is_forgotten_in_bounded_steps(world: World) {

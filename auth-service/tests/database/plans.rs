@@ -135,11 +135,11 @@ async fn use_the_store<E: Engine>(database: &Database<E>) {
         Arc::new(ManualClock::new()),
     );
     let attempt = hashes.sign_in(EMAIL, &Client::default());
-    store.charge(attempt.clone(), NOW).await.unwrap();
     store.look(attempt.clone(), NOW).await.unwrap();
+    let charged = hashes.charge(&attempt).await.unwrap();
     hashes.unlock(&email).await.unwrap();
     let sign_in = SignIn {
-        settlement: attempt.succeeded(),
+        settlement: charged.succeeded(),
         record: record(NOW),
     };
     let opening = store.open_session(opened, found.password_version, sign_in);
@@ -147,8 +147,8 @@ async fn use_the_store<E: Engine>(database: &Database<E>) {
 
     assert_eq!(store.audit_after(5, None, 10).await.unwrap().len(), 10);
     assert_eq!(store.audit_after(0, Some(SEVENTH), 10).await.unwrap().len(), 2);
-    store.audit_start().await.unwrap();
-    store.close_audit_day(NOW, NOW).await.unwrap();
+    store.last_audit_closing().await.unwrap();
+    store.close_audit_day(NOW, NOW, crate::keys()).await.unwrap();
     assert!(store.exported_account(SEVENTH, Uuid::max()).await.unwrap().is_some());
     assert_eq!(
         store.exported_sessions(SEVENTH, Uuid::nil(), 10).await.unwrap().len(),

@@ -66,15 +66,22 @@ async fn what_people_do_is_recorded() {
     auth.revoke_session(revoke).await.unwrap();
     let fourth = world.login(EMAIL, PASSWORD).await.unwrap().tokens.unwrap();
     let fourth_id = session(&fourth.access_token).await;
+    let mut fifth_id = String::new();
     for _ in 0..2 {
         let logout = LogoutRequest {
             refresh_token: fourth.refresh_token.clone(),
         };
         auth.logout(logout).await.unwrap();
     }
-    auth.revoke_other_sessions(bearer(&first.access_token, RevokeOtherSessionsRequest {}))
-        .await
-        .unwrap();
+    // Where nothing ends, nothing is said.
+    for others in [0, 1] {
+        for _ in 0..others {
+            let tokens = world.login(EMAIL, PASSWORD).await.unwrap().tokens.unwrap();
+            fifth_id = session(&tokens.access_token).await;
+        }
+        let revoke = bearer(&first.access_token, RevokeOtherSessionsRequest {});
+        auth.revoke_other_sessions(revoke).await.unwrap();
+    }
     let change = |current: &str| {
         let change = ChangePasswordRequest {
             current_password: current.to_owned(),
@@ -114,6 +121,7 @@ async fn what_people_do_is_recorded() {
             by("SESSION_REVOKED", hers(&third_id)),
             by("SIGNED_IN", hers(&fourth_id)),
             by("SIGNED_OUT", hers(&fourth_id)),
+            by("SIGNED_IN", hers(&fifth_id)),
             by("OTHER_SESSIONS_REVOKED", hers(&first_id)),
             by("PASSWORD_CHECK_FAILED", hers(&first_id)),
             by("PASSWORD_CHANGED", hers(&first_id)),
@@ -132,12 +140,12 @@ async fn what_people_do_is_recorded() {
     assert_eq!(records[6].request_id, "the-request");
 
     for (name, count) in [
-        ("auth_login_total{outcome=\"success\"}", 3),
+        ("auth_login_total{outcome=\"success\"}", 4),
         ("auth_login_total{outcome=\"invalid_credentials\"}", 2),
         ("auth_refresh_total{outcome=\"rotated\"}", 2),
         ("auth_refresh_total{outcome=\"reused\"}", 1),
         ("sessions_revoked_total{reason=\"REFRESH_REUSED\"}", 1),
-        ("sessions_revoked_total{reason=\"REVOKED\"}", 1),
+        ("sessions_revoked_total{reason=\"REVOKED\"}", 2),
         ("sessions_revoked_total{reason=\"LOGOUT\"}", 1),
         ("sessions_revoked_total{reason=\"ACCOUNT_DELETED\"}", 1),
         ("hashing_queue_depth", 0),

@@ -6,7 +6,7 @@ use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcomma
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{Arguments, Listener, Mistake, Settings};
+use super::{Arguments, Listener, Mistake, Peer, Settings};
 use crate::{serving, telemetry};
 
 /// A secret without which a binary does not start.
@@ -29,6 +29,8 @@ pub struct Program {
     pub needs: &'static [Need],
     /// Where it listens besides.
     pub listeners: &'static [Listener],
+    /// Whom it calls over the network.
+    pub peers: &'static [Peer],
     /// Where its admin listener is unless `HOLDFAST_ADMIN_LISTEN` says otherwise.
     pub admin_listen: SocketAddr,
 }
@@ -119,7 +121,7 @@ pub fn run<A: Actions>() -> ExitCode {
             Action::Own(command) => A::command(command, settings).await,
             Action::Serve | Action::Healthcheck => {
                 let mut mistakes = missing(program, &settings);
-                mistakes.extend(settings.exposed(program.listeners));
+                mistakes.extend(settings.exposed(program.listeners, program.peers));
                 if !mistakes.is_empty() {
                     return refuse(program, &mistakes);
                 }

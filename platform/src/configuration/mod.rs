@@ -13,5 +13,5 @@ pub use data::DataCommand;
 pub use parse::{master_keys, service_keys};
 pub use service::{Running, Service, run_service};
 pub use settings::{
-    DatabasePooler, DatabaseUrl, Listener, LogFormat, MasterKey, MasterKeys, Mistake, PostgresUrl, Settings,
+    DatabasePooler, DatabaseUrl, Listener, LogFormat, MasterKey, MasterKeys, Mistake, Peer, PostgresUrl, Settings,
 };

@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     fs,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr as _,
     sync::Arc,
@@ -157,6 +157,15 @@ pub enum Listener {
     Task,
     /// `HOLDFAST_GATEWAY_LISTEN`.
     Gateway,
+}
+
+/// Another service that a process calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// `HOLDFAST_AUTH_ADDR`.
+    Auth,
+    /// `HOLDFAST_TASK_ADDR`.
+    Task,
 }
 
 /// Everything a binary may be told, checked.
@@ -359,8 +368,9 @@ impl Settings {
         })
     }
 
-    /// Which listeners of a process would speak without TLS beyond loopback, though nobody asked for it (ASVS 12).
-    pub fn exposed(&self, listeners: &[Listener]) -> Vec<Mistake> {
+    /// Where a process would speak without TLS beyond loopback, though nobody asked for it (ASVS 12): on its listeners, and
+    /// to the services that it calls.
+    pub fn exposed(&self, listeners: &[Listener], peers: &[Peer]) -> Vec<Mistake> {
         let has_tls = self.tls.grpc.is_some();
         let public = listeners.iter().map(|listener| match listener {
             Listener::Auth => ("HOLDFAST_AUTH_LISTEN", self.auth_listen, has_tls),
@@ -386,7 +396,17 @@ impl Settings {
                 problem: problem.to_owned(),
             }
         });
-        mistakes.collect()
+        let addresses = peers.iter().map(|peer| match peer {
+            Peer::Auth => ("HOLDFAST_AUTH_ADDR", &self.auth_addr),
+            Peer::Task => ("HOLDFAST_TASK_ADDR", &self.task_addr),
+        });
+        let open = addresses.filter(|(_, addresses)| !self.plaintext && addresses.iter().any(is_plain_and_remote));
+        let open = open.map(|(setting, _)| Mistake {
+            setting,
+            problem: "must be https or a loopback address; set HOLDFAST_PLAINTEXT=on where the network is yours alone"
+                .to_owned(),
+        });
+        mistakes.chain(open).collect()
     }
 
     /// Of auth-service and of task-service. Relative paths are taken from the data directory.
@@ -421,4 +441,13 @@ impl Settings {
         };
         Some((complete(auth?), complete(task?)))
     }
+}
+
+fn is_plain_and_remote(address: &Uri) -> bool {
+    let host = address.host().unwrap_or_default().trim_matches(['[', ']']);
+    let is_loopback = host == "localhost"
+        || host
+            .parse()
+            .is_ok_and(|address: IpAddr| address.to_canonical().is_loopback());
+    address.scheme_str() == Some("http") && !is_loopback
 }

@@ -2,7 +2,10 @@
 
 use std::{
     convert::Infallible,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -20,6 +23,8 @@ use crate::{
     wire_error::WireError,
 };
 
+const WARNING_INTERVAL_SECONDS: i64 = 60;
+
 /// What the layer needs to know.
 pub struct Authentication {
     /// Who may call which method.
@@ -36,12 +41,21 @@ pub struct Authentication {
 /// [`ServicePeer`], among its extensions; answers every other request itself. An unknown method, and one
 /// that declares no access, is answered UNIMPLEMENTED.
 #[derive(Clone)]
-pub struct AuthenticationLayer(Arc<Authentication>);
+pub struct AuthenticationLayer(Arc<Shared>);
+
+struct Shared {
+    authentication: Authentication,
+    /// The second in which it was last said that a service token was not accepted.
+    warned_at: AtomicI64,
+}
 
 impl AuthenticationLayer {
     /// The layer for one service.
     pub fn new(authentication: Authentication) -> Self {
-        Self(Arc::new(authentication))
+        Self(Arc::new(Shared {
+            authentication,
+            warned_at: AtomicI64::new(0),
+        }))
     }
 }
 
@@ -50,7 +64,7 @@ impl<S> Layer<S> for AuthenticationLayer {
 
     fn layer(&self, inner: S) -> Self::Service {
         AuthenticationService {
-            authentication: self.0.clone(),
+            shared: self.0.clone(),
             inner,
         }
     }
@@ -59,7 +73,7 @@ impl<S> Layer<S> for AuthenticationLayer {
 /// The service that [`AuthenticationLayer`] makes.
 #[derive(Clone)]
 pub struct AuthenticationService<S> {
-    authentication: Arc<Authentication>,
+    shared: Arc<Shared>,
     inner: S,
 }
 
@@ -80,9 +94,9 @@ where
         // The service that was polled ready answers; the fresh clone waits for the next call.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
-        let authentication = self.authentication.clone();
+        let shared = self.shared.clone();
         Box::pin(async move {
-            match authentication.admit(&mut request).await {
+            match shared.admit(&mut request).await {
                 Ok(()) => inner.call(request).await,
                 Err(refused) => Ok(Status::from(refused).into_http()),
             }
@@ -90,9 +104,9 @@ where
     }
 }
 
-impl Authentication {
+impl Shared {
     async fn admit(&self, request: &mut Request<Body>) -> Result<(), WireError> {
-        let Some(rules) = self.access.get(request.uri().path()) else {
+        let Some(rules) = self.authentication.access.get(request.uri().path()) else {
             return Err(WireError::new(
                 Code::Unimplemented,
                 "METHOD_UNKNOWN",
@@ -112,7 +126,7 @@ impl Authentication {
             }
             Access::User { scope } => {
                 let token = bearer_token(request.headers())?;
-                let caller = self.verifier.verify(token).await?;
+                let caller = self.authentication.verifier.verify(token).await?;
                 if !caller.has_scope(scope) {
                     return Err(WireError::new(
                         Code::PermissionDenied,
@@ -131,15 +145,27 @@ impl Authentication {
 
     /// A service token that proves nothing is as good as none: what it claims is ignored.
     fn service_peer(&self, headers: &HeaderMap) -> Option<ServicePeer> {
+        let authentication = &self.authentication;
         let token = headers.get(service_credential::METADATA)?;
         let peer = token
             .to_str()
             .ok()
-            .and_then(|token| self.service_keys.verify(token, &*self.clock));
-        if peer.is_none() {
+            .and_then(|token| authentication.service_keys.verify(token, &*authentication.clock));
+        if peer.is_none() && self.may_warn() {
             tracing::warn!("a service token was not accepted; do all services have the same HOLDFAST_SERVICE_KEY?");
         }
         peer
+    }
+
+    /// Once a minute, so that strangers fill no log.
+    fn may_warn(&self) -> bool {
+        let now = self.authentication.clock.now().as_seconds();
+        let last = self.warned_at.load(Ordering::Relaxed);
+        now.saturating_sub(last) >= WARNING_INTERVAL_SECONDS
+            && self
+                .warned_at
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
     }
 }
 

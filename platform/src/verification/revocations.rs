@@ -21,7 +21,7 @@ pub struct Revocations {
 struct Known {
     /// Until when each is kept.
     sessions: HashMap<Uuid, Timestamp>,
-    /// Tokens issued at that second or before are withdrawn, and until when this is kept.
+    /// Tokens issued before that second are withdrawn, and until when this is kept.
     accounts: HashMap<Uuid, Withdrawal>,
     /// The same of everybody's.
     everyone: Option<Withdrawal>,
@@ -29,7 +29,7 @@ struct Known {
 
 #[derive(Clone, Copy, Debug)]
 struct Withdrawal {
-    issued_until: i64,
+    issued_before: i64,
     forget_time: Timestamp,
 }
 
@@ -38,7 +38,7 @@ impl Revocations {
     pub fn refuse(&self, caller: &Caller) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let withdrawn = |withdrawal: Option<&Withdrawal>| {
-            withdrawal.is_some_and(|withdrawal| caller.issued() <= withdrawal.issued_until)
+            withdrawal.is_some_and(|withdrawal| caller.issued() < withdrawal.issued_before)
         };
         known.sessions.contains_key(&caller.session())
             || withdrawn(known.accounts.get(&caller.subject()))
@@ -50,10 +50,11 @@ impl Revocations {
         self.write().sessions.insert(session, forget_time);
     }
 
-    /// The tokens that were issued until then, to an account or to everyone, were withdrawn.
+    /// The tokens that were issued before the second of that time, to an account or to everyone, were withdrawn. Tokens tell
+    /// no more than the second; those of that second are told session by session.
     pub fn withdraw(&self, account: Option<Uuid>, at: Timestamp, forget_time: Timestamp) {
         let withdrawal = Withdrawal {
-            issued_until: at.as_seconds(),
+            issued_before: at.as_seconds(),
             forget_time,
         };
         let mut known = self.write();

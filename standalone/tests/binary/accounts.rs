@@ -126,7 +126,7 @@ async fn an_operator_disables_accounts_and_ends_sessions() {
     assert!(lines[1].starts_with(&ben) && lines.len() == 2);
 
     let done = world.told(&["accounts", "disable", "ADA@example.com"]).unwrap();
-    assert!(done.contains(&ada) && done.contains("1 sessions ended"), "{done}");
+    assert!(done.contains(&ada) && done.contains("sessions ended: 1"), "{done}");
     world.refused_everywhere(&ada_tokens).await;
     assert_eq!(reason(world.login("ada", PASSWORD).await), "INVALID_CREDENTIALS");
     world.list(&ben_tokens).await.unwrap();
@@ -254,6 +254,18 @@ async fn a_changed_audit_log_is_found() {
             2,
         ),
         ("DELETE FROM audit_records WHERE sequence = 7", 7),
+        // As if they had been closed.
+        (
+            "DROP TRIGGER audit_closings_delete;
+             INSERT INTO audit_closings SELECT 2, hash, 0, 0, hash FROM audit_records WHERE sequence = 2;
+             DELETE FROM audit_records WHERE sequence <= 2",
+            2,
+        ),
+        (
+            "INSERT INTO audit_records SELECT -1, record_time, act, account_id, NULL, '', '', '', '', 0, hash
+             FROM audit_records WHERE sequence = 1",
+            -1,
+        ),
     ] {
         let copy = Workspace::new();
         copy_data(workspace.path(), copy.path());
@@ -279,4 +291,16 @@ fn copy_data(from: &Path, to: &Path) {
         let path = entry.unwrap().path();
         std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
     }
+}
+
+/// What is not there says nothing good of itself.
+#[test]
+fn no_command_makes_a_database() {
+    let workspace = Workspace::new();
+    let elsewhere = workspace.path().join("elsewhere");
+    for arguments in [&["audit", "verify"][..], &["accounts", "list"], &["keys", "list"]] {
+        let refused = told(&elsewhere, arguments).unwrap_err();
+        assert!(refused.contains("there is no database at"), "{refused}");
+    }
+    assert!(!elsewhere.exists());
 }

@@ -23,6 +23,7 @@ const PROGRAM: Program = Program {
     about: "",
     needs: &[],
     listeners: &[Listener::Auth, Listener::Task, Listener::Gateway],
+    peers: &[],
     admin_listen: ADMIN_LISTEN,
 };
 

@@ -87,7 +87,16 @@ async fn postgres_roles_have_the_rights_they_need_and_no_others() {
             assert_refused(done.await.map(drop), &statement);
         }
     }
-    let recorded = sqlx::raw_sql("SELECT act FROM audit_records").fetch_all(&mut connection);
+    // What is older than 400 days goes by a closing, which the service may add.
+    let old = "INSERT INTO audit_records VALUES (0, now() - interval '500 days', 'OLD', NULL, NULL, '', '', '', '', 0, ''),
+                                                (-1, now() - interval '501 days', 'OLD', NULL, NULL, '', '', '', '', 0, '');
+               INSERT INTO audit_closings VALUES (-1, '', now(), 0, '')";
+    sqlx::raw_sql(old).execute(&mut connection).await.unwrap();
+    let kept = sqlx::raw_sql("SELECT act FROM audit_records WHERE sequence <= 0").fetch_all(&mut connection);
+    assert_eq!(kept.await.unwrap().len(), 1);
+    let young = "INSERT INTO audit_closings VALUES (1, '', now(), 0, '')";
+    assert!(sqlx::raw_sql(young).execute(&mut connection).await.is_err());
+    let recorded = sqlx::raw_sql("SELECT act FROM audit_records WHERE sequence > 0").fetch_all(&mut connection);
     assert_eq!(recorded.await.unwrap().len(), 1);
     connection.close().await.unwrap();
 

@@ -10,6 +10,7 @@ const PROGRAM: Program = Program {
     about: "",
     needs: &[],
     listeners: &[],
+    peers: &[],
     admin_listen: ADMIN_LISTEN,
 };
 
