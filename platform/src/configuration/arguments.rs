@@ -68,7 +68,7 @@ pub struct Arguments {
     #[arg(long, env = "HOLDFAST_TLS_AUTHORITY_FILE", value_name = "FILE", global = true)]
     pub tls_authority_file: Option<String>,
 
-    /// Whether listeners may speak without TLS beyond loopback: `on` or `off`
+    /// Whether to speak without TLS beyond loopback, on listeners and to other services: `on` or `off`
     #[arg(
         long,
         env = "HOLDFAST_PLAINTEXT",

@@ -53,6 +53,8 @@ pub(crate) async fn a_deleted_task_can_only_be_read(world: World) {
     assert_eq!(world.next_seq(anna).await, 4);
 }
 
+const SECOND: Duration = Duration::from_secs(1);
+
 async fn deleted(world: &World, owner: OwnerId, title: &str) -> Task {
     let task = world.task(owner, title).await;
     match world.change(owner, world.edit(task.id, Change::Delete)).await {
@@ -104,12 +106,12 @@ pub(crate) async fn what_was_deleted_for_thirty_days_is_purged_and_nothing_else(
     let restored = deleted(&world, anna, "restored").await;
     world.change(anna, world.edit(restored.id, Change::Undelete)).await;
     let bens = deleted(&world, ben, "Ben's").await;
-    world.clock.advance(Duration::from_secs(1));
+    world.clock.advance(SECOND);
     let young = deleted(&world, anna, "young").await;
     assert_eq!(purge(&world).await, 0, "nothing is due yet");
     world
         .clock
-        .advance(KEPT_IN_TRASH - Duration::from_secs(1) - Duration::from_micros(1));
+        .advance(KEPT_IN_TRASH.saturating_sub(SECOND + Duration::from_micros(1)));
     assert_eq!(purge(&world).await, 0);
     // At that moment it can be had back no more, purged or not.
     world.tick();
