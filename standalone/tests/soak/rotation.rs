@@ -38,13 +38,14 @@ const BETWEEN_CALLS: Duration = Duration::from_millis(1);
 const PEOPLE: usize = 20;
 const BETWEEN_REFRESHES: Duration = Duration::from_secs(1);
 /// After so many seconds. A new key waits ten minutes before it signs, unless the one that does is revoked; the first
-/// revocation finds no key that waits, and the second `Rotate` one that does. Where none waits, ten seconds and more lie
-/// before it: a verifier that fetched the keys sooner may hear of the successor after the first token of it.
-const TURNS: [(u64, Turn); 8] = [
-    (12, Turn::Revoke),
-    (25, Turn::Rotate),
+/// revocation finds no key that waits, and the second `Rotate` one that does. Two revocations lie less than ten seconds
+/// behind another turn, in which time a verifier asks for no key that it does not know: it must have been told.
+const TURNS: [(u64, Turn); 9] = [
+    (5, Turn::Revoke),
+    (20, Turn::Rotate),
     (35, Turn::Rotate),
     (50, Turn::Revoke),
+    (57, Turn::Revoke),
     (65, Turn::Rotate),
     (80, Turn::Revoke),
     (95, Turn::Revoke),
