@@ -10,7 +10,7 @@
 //! 5. `binding` — path, query and body into one message; `json` (text to a tree), `json_message` (a tree to a
 //!    message), `scalar` (one value from text), `field_path` (`task.id`), `update_mask` (what a PATCH changes),
 //!    `percent` (URI escapes).
-//! 6. `conditions` — `If-Match`, `If-None-Match`.
+//! 6. `conditions` — `If-Match`, `If-None-Match`; `idempotency` — `Idempotency-Key`.
 //! 7. `upstreams`, `client`, `forward` — where it goes, for whom, and the call itself.
 //! 8. `answer` — the success, as JSON; `raw_body` — as the bytes of `google.api.HttpBody`, streamed or not;
 //!    `problem`, `error_table` — everything else, as problem+json.
@@ -30,6 +30,7 @@ mod documents;
 mod error_table;
 mod field_path;
 mod forward;
+mod idempotency;
 mod json;
 mod json_message;
 mod percent;

@@ -23,6 +23,8 @@ pub(crate) struct Rpc {
     pub(crate) location: Option<String>,
     /// The field of the request that an If-Match header sets.
     pub(crate) etag_field: Option<FieldPath>,
+    /// The field of the request that an Idempotency-Key header sets.
+    pub(crate) request_id_field: Option<FieldPath>,
     /// The scope that a caller needs; empty: none.
     pub(crate) scope: String,
     /// For how long anyone may keep a success, in seconds; `None`: not at all.
@@ -95,13 +97,13 @@ impl Rpc {
                 )));
             }
         }
-        let etag_field = match text("etag_field").as_str() {
-            "" => None,
-            name => Some(
-                FieldPath::single(&method.input(), name)
-                    .ok_or_else(|| refuse(format!("the etag, {name}, is not a field of the request")))?,
-            ),
+        let field = |rule: &str| match text(rule).as_str() {
+            "" => Ok(None),
+            name => FieldPath::single(&method.input(), name)
+                .map(Some)
+                .ok_or_else(|| refuse(format!("the {rule}, {name}, is not a field of the request"))),
         };
+        let (etag_field, request_id_field) = (field("etag_field")?, field("request_id_field")?);
         let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
         let has_no_side_effects = method
             .options()
@@ -128,6 +130,7 @@ impl Rpc {
             success_status,
             location: Some(location).filter(|location| !location.is_empty()),
             etag_field,
+            request_id_field,
             scope: text("scope"),
             cache_seconds,
             answers,

@@ -22,7 +22,7 @@ use crate::{
     deadline::Deadline,
     documents::Document,
     error::StartError,
-    forward,
+    forward, idempotency,
     probes::Probe,
     problem::Problem,
     routes::{Found, Route, RouteTable},
@@ -112,6 +112,7 @@ impl Gateway {
             body::require_json(&head.headers)?;
         }
         let mut message = binding::bind(route, segments, head.uri.query(), content.bytes())?;
+        idempotency::apply(&head.headers, &route.rpc, &mut message)?;
         let condition = conditions::apply_if_match(&head.headers, &head.method, &route.rpc, &mut message)?;
         let peer = head.extensions.get::<PeerAddress>();
         let address = peer.map(|peer| client::address(peer.0.ip(), &head.headers, &self.config.trusted_proxies));

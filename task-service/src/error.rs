@@ -21,6 +21,9 @@ pub enum TaskError {
     /// The task is not the version that the caller saw.
     #[error("the task has changed")]
     EtagMismatch,
+    /// A request of the same id asked something else.
+    #[error("the request id was used before")]
+    RequestIdReused,
     /// The owner's account is gone; an access token outlived it.
     #[error("the account is gone")]
     OwnerErased,
@@ -45,6 +48,13 @@ impl From<TaskError> for WireError {
                 "ETAG_MISMATCH",
                 "the task has changed since it was read; read it again",
             ),
+            TaskError::RequestIdReused => {
+                let violation = (
+                    "request_id".to_owned(),
+                    "was used within a day for a request that asked something else".to_owned(),
+                );
+                Self::fields("REQUEST_ID_REUSED", vec![violation])
+            }
             TaskError::OwnerErased => Self::new(Code::Unauthenticated, "SESSION_REVOKED", "the session has ended"),
             TaskError::Store(error) => error.into(),
         }

@@ -3,7 +3,7 @@
 //! A call walks from `rpc` (decode, call, encode) through the rules to the [`store`]:
 //!
 //! - [`tasks`] — what can be done; `validation`, [`due`], `masks` — what may be said; [`change`] — what
-//!   comes of a change; [`pages`] — lists and their tokens; [`task`] — the noun.
+//!   comes of a change; `requests` — what has its effect once; [`pages`] — lists and their tokens; [`task`] — the noun.
 //! - `erasure` — what becomes of them when an account is deleted; `purge` — when they were in the trash for long.
 //! - [`owner`] — whose tasks: the proof that the store demands.
 //! - [`error`] — what can go wrong, and its form on the wire.
@@ -18,6 +18,7 @@ mod masks;
 pub mod owner;
 pub mod pages;
 mod purge;
+mod requests;
 mod rpc;
 pub mod store;
 pub mod task;

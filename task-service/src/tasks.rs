@@ -7,6 +7,7 @@ use platform::{
     entropy::{Entropy, uuid_v7},
     secret::Secret,
 };
+use prost::Message;
 use proto::task::v1 as wire;
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ use crate::{
     masks::{self, Field},
     owner::OwnerId,
     pages::{Cursor, Page, PageTokens, StateFilter},
+    requests,
     store::{Changed, Created, Edit, Effect, TaskStore},
     task::{Content, Task},
     validation::{self, Violations},
@@ -55,19 +57,27 @@ impl Tasks {
 
     /// Creates a task, with the caller's id or a new one. Checked only, it is returned with an id, but
     /// without an etag.
-    pub async fn create(&self, owner: OwnerId, draft: &wire::Task, effect: Effect) -> Result<Task, TaskError> {
+    pub async fn create(&self, owner: OwnerId, mut request: wire::CreateTaskRequest) -> Result<Task, TaskError> {
         let mut violations = Violations::default();
+        let request_id = std::mem::take(&mut request.request_id);
+        let effect = if request.validate_only {
+            Some(Effect::CheckedOnly)
+        } else {
+            requests::effect("CreateTask", &request_id, &request, &mut violations)
+        };
+        let draft = request.task.unwrap_or_default();
         let now = self.clock.now();
         let id = match draft.id.as_str() {
             "" => Some(uuid_v7(now, &*self.entropy)),
             chosen => validation::id("task.id", chosen, &mut violations),
         };
-        let values = new_values(draft, &masks::ALL, &mut violations);
-        let id = violations.accept(id)?;
+        let values = new_values(&draft, &masks::ALL, &mut violations);
+        let (id, effect) = violations.accept(id.zip(effect))?;
         let task = Task::new(id, values.applied_to(&Content::default()), now);
         match self.store.create(owner, task, effect).await? {
             Created::Task(task) => Ok(task),
             Created::IdTaken => Err(TaskError::Exists),
+            Created::RequestIdReused => Err(TaskError::RequestIdReused),
             Created::OwnerErased => Err(TaskError::OwnerErased),
         }
     }
@@ -140,47 +150,58 @@ impl Tasks {
     }
 
     /// Changes the fields that the mask names.
-    pub async fn update(&self, owner: OwnerId, request: &wire::UpdateTaskRequest) -> Result<Task, TaskError> {
-        let unset = wire::Task::default();
-        let task = request.task.as_ref().unwrap_or(&unset);
+    pub async fn update(&self, owner: OwnerId, mut request: wire::UpdateTaskRequest) -> Result<Task, TaskError> {
         let mut violations = Violations::default();
+        let request_id = std::mem::take(&mut request.request_id);
+        let effect = if request.validate_only {
+            Some(Effect::CheckedOnly)
+        } else {
+            requests::effect("UpdateTask", &request_id, &request, &mut violations)
+        };
+        let task = request.task.unwrap_or_default();
         let id = validation::id("task.id", &task.id, &mut violations);
-        let fields = masks::fields(request.update_mask.as_ref(), task, &mut violations);
-        let values = new_values(task, &fields, &mut violations);
-        let id = violations.accept(id)?;
-        let effect = Effect::unless_only_checked(request.validate_only);
+        let fields = masks::fields(request.update_mask.as_ref(), &task, &mut violations);
+        let values = new_values(&task, &fields, &mut violations);
+        let (id, effect) = violations.accept(id.zip(effect))?;
         self.change(owner, id, &task.etag, Change::Set(Box::new(values)), effect)
             .await
     }
 
     /// Marks a task as completed.
-    pub async fn complete(&self, owner: OwnerId, id: &str, etag: &str) -> Result<Task, TaskError> {
-        self.change(owner, requested_id(id)?, etag, Change::completed(true), Effect::Stored)
+    pub async fn complete(&self, owner: OwnerId, mut request: wire::CompleteTaskRequest) -> Result<Task, TaskError> {
+        let request_id = std::mem::take(&mut request.request_id);
+        let (id, effect) = checked("CompleteTask", &request_id, &request.id, &request)?;
+        self.change(owner, id, &request.etag, Change::completed(true), effect)
             .await
     }
 
     /// Marks a task as not completed.
-    pub async fn reopen(&self, owner: OwnerId, id: &str, etag: &str) -> Result<Task, TaskError> {
-        self.change(owner, requested_id(id)?, etag, Change::completed(false), Effect::Stored)
-            .await
-    }
-
-    /// Deletes a task: from now on it can be read by its id, but is not listed and cannot be changed.
-    pub async fn delete(&self, owner: OwnerId, id: &str, etag: &str) -> Result<Task, TaskError> {
-        self.change(owner, requested_id(id)?, etag, Change::Delete, Effect::Stored)
+    pub async fn reopen(&self, owner: OwnerId, mut request: wire::ReopenTaskRequest) -> Result<Task, TaskError> {
+        let request_id = std::mem::take(&mut request.request_id);
+        let (id, effect) = checked("ReopenTask", &request_id, &request.id, &request)?;
+        self.change(owner, id, &request.etag, Change::completed(false), effect)
             .await
     }
 
     /// Completes an active task, reopens a completed one.
-    pub async fn toggle(&self, owner: OwnerId, id: &str) -> Result<Task, TaskError> {
-        self.change(owner, requested_id(id)?, "", Change::Toggle, Effect::Stored)
-            .await
+    pub async fn toggle(&self, owner: OwnerId, mut request: wire::ToggleTaskRequest) -> Result<Task, TaskError> {
+        let request_id = std::mem::take(&mut request.request_id);
+        let (id, effect) = checked("ToggleTask", &request_id, &request.id, &request)?;
+        self.change(owner, id, "", Change::Toggle, effect).await
+    }
+
+    /// Deletes a task: from now on it can be read by its id, but is not listed and cannot be changed.
+    pub async fn delete(&self, owner: OwnerId, mut request: wire::DeleteTaskRequest) -> Result<Task, TaskError> {
+        let request_id = std::mem::take(&mut request.request_id);
+        let (id, effect) = checked("DeleteTask", &request_id, &request.id, &request)?;
+        self.change(owner, id, &request.etag, Change::Delete, effect).await
     }
 
     /// Takes a task out of the trash.
-    pub async fn undelete(&self, owner: OwnerId, id: &str) -> Result<Task, TaskError> {
-        self.change(owner, requested_id(id)?, "", Change::Undelete, Effect::Stored)
-            .await
+    pub async fn undelete(&self, owner: OwnerId, mut request: wire::UndeleteTaskRequest) -> Result<Task, TaskError> {
+        let request_id = std::mem::take(&mut request.request_id);
+        let (id, effect) = checked("UndeleteTask", &request_id, &request.id, &request)?;
+        self.change(owner, id, "", Change::Undelete, effect).await
     }
 
     async fn change(
@@ -201,9 +222,18 @@ impl Tasks {
             Changed::Task(task) => Ok(task),
             Changed::Missing => Err(TaskError::NotFound),
             Changed::EtagMismatch => Err(TaskError::EtagMismatch),
+            Changed::RequestIdReused => Err(TaskError::RequestIdReused),
             Changed::OwnerErased => Err(TaskError::OwnerErased),
         }
     }
+}
+
+/// The id and the effect of a request that has no other field to check.
+fn checked(method: &str, request_id: &str, id: &str, asked: &impl Message) -> Result<(Uuid, Effect), TaskError> {
+    let mut violations = Violations::default();
+    let id = validation::id("id", id, &mut violations);
+    let effect = requests::effect(method, request_id, asked, &mut violations);
+    violations.accept(id.zip(effect))
 }
 
 /// The id of a request that has no other field to check.

@@ -39,6 +39,7 @@ async fn a_creation_is_answered_201_with_location_and_etag() {
     let call = world.task.call();
     assert_eq!(call.path, format!("{TASK_SERVICE}/CreateTask"));
     let expected = CreateTaskRequest {
+        request_id: String::new(),
         task: Some(Task {
             title: "Buy milk".to_owned(),
             priority: Priority::High.into(),
@@ -104,6 +105,7 @@ async fn path_variables_reach_the_service_unescaped() {
     assert_eq!(world.task.call().message::<GetTaskRequest>().id, "a/b é");
     world.send("DELETE /v1/tasks/x?etag=v1").await;
     let expected = DeleteTaskRequest {
+        request_id: String::new(),
         id: "x".to_owned(),
         etag: "v1".to_owned(),
     };
@@ -111,6 +113,30 @@ async fn path_variables_reach_the_service_unescaped() {
     world.send("GET /v1/tasks/a%ff").await.assert_names("id");
     world.send("GET /v1/tasks/a%2").await.assert_names("id");
     assert!(world.task.calls().is_empty());
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_the_request_id() {
+    let world = World::start().await;
+    let send = async |request: &str, key: &str| {
+        let key = format!("idempotency-key: {key}");
+        world
+            .send_with(request, &["content-type: application/json", &key], "{}")
+            .await
+    };
+    for key in ["a-key", "\"a-key\"", " a-key "] {
+        assert_eq!(send("POST /v1/tasks/x:complete", key).await.status, 200);
+        assert_eq!(world.task.call().message::<CompleteTaskRequest>().request_id, "a-key");
+    }
+    send("POST /v1/tasks", "a-key").await;
+    assert_eq!(world.task.call().message::<CreateTaskRequest>().request_id, "a-key");
+    send("POST /v1/tasks/x:complete", "")
+        .await
+        .assert_names("Idempotency-Key");
+    send("POST /v1/auth/logout", "a-key")
+        .await
+        .assert_names("Idempotency-Key");
+    assert!(world.task.calls().is_empty() && world.auth.calls().is_empty());
 }
 
 #[tokio::test]

@@ -49,7 +49,18 @@ async fn a_task_lives_from_creation_to_deletion() {
     let reopened = ada.send(&world, Method::POST, &format!("{path}:reopen"), None).await;
     assert_eq!(reopened.json["completed"], false, "{reopened:?}");
 
-    for (body, completed) in [(None, true), (Some(&json!({})), false)] {
+    // A retry with the same key is no second toggle.
+    let authorization = ada.authorization();
+    let headers = [("authorization", &*authorization), ("idempotency-key", "a-toggle")];
+    let path_of_toggle = format!("{path}/complete");
+    let first = world.send(Method::PATCH, &path_of_toggle, &headers, None).await;
+    let again = world.send(Method::PATCH, &path_of_toggle, &headers, None).await;
+    assert_eq!((&first.json["completed"], &first.json), (&json!(true), &again.json));
+    let other = world
+        .send(Method::POST, &format!("{path}:complete"), &headers, None)
+        .await;
+    other.assert_problem(422, "REQUEST_ID_REUSED");
+    for (body, completed) in [(None, false), (Some(&json!({})), true)] {
         let toggled = ada.send(&world, Method::PATCH, &format!("{path}/complete"), body).await;
         assert_eq!(toggled.json["completed"], completed, "{toggled:?}");
     }

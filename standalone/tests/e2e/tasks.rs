@@ -33,6 +33,7 @@ async fn a_task_lives_from_creation_to_deletion() {
     assert_ne!(updated.etag, created.etag);
 
     let stale = DeleteTaskRequest {
+        request_id: String::new(),
         id: created.id.clone(),
         etag: created.etag,
     };
@@ -42,6 +43,7 @@ async fn a_task_lives_from_creation_to_deletion() {
         "ETAG_MISMATCH",
     );
     let complete = CompleteTaskRequest {
+        request_id: String::new(),
         id: created.id.clone(),
         etag: updated.etag,
     };
@@ -63,6 +65,7 @@ async fn a_task_lives_from_creation_to_deletion() {
     assert!(!reopened.completed && reopened.complete_time.is_none());
 
     let delete = DeleteTaskRequest {
+        request_id: String::new(),
         id: created.id.clone(),
         etag: String::new(),
     };

@@ -181,6 +181,7 @@ impl Person {
             ..Task::default()
         };
         let request = CreateTaskRequest {
+            request_id: String::new(),
             task: Some(task),
             validate_only: false,
         };
@@ -222,6 +223,7 @@ impl Person {
             ..Task::default()
         };
         let request = UpdateTaskRequest {
+            request_id: String::new(),
             task: Some(task),
             update_mask: Some(prost_types::FieldMask {
                 paths: vec!["title".to_owned()],

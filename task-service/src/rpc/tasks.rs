@@ -7,7 +7,6 @@ use tonic::{Request, Response, Status};
 use crate::{
     due::Due,
     owner::OwnerId,
-    store::Effect,
     task::{Priority, Task},
     tasks::Tasks,
 };
@@ -27,9 +26,7 @@ impl TaskRpc {
 impl TaskService for TaskRpc {
     async fn create_task(&self, request: Request<wire::CreateTaskRequest>) -> Result<Response<wire::Task>, Status> {
         let (owner, request) = owned(request)?;
-        let draft = request.task.unwrap_or_default();
-        let effect = Effect::unless_only_checked(request.validate_only);
-        let task = self.tasks.create(owner, &draft, effect).await?;
+        let task = self.tasks.create(owner, request).await?;
         Ok(Response::new(encode(task)))
     }
 
@@ -53,37 +50,37 @@ impl TaskService for TaskRpc {
 
     async fn update_task(&self, request: Request<wire::UpdateTaskRequest>) -> Result<Response<wire::Task>, Status> {
         let (owner, request) = owned(request)?;
-        let task = self.tasks.update(owner, &request).await?;
+        let task = self.tasks.update(owner, request).await?;
         Ok(Response::new(encode(task)))
     }
 
     async fn delete_task(&self, request: Request<wire::DeleteTaskRequest>) -> Result<Response<wire::Task>, Status> {
         let (owner, request) = owned(request)?;
-        let task = self.tasks.delete(owner, &request.id, &request.etag).await?;
+        let task = self.tasks.delete(owner, request).await?;
         Ok(Response::new(encode(task)))
     }
 
     async fn complete_task(&self, request: Request<wire::CompleteTaskRequest>) -> Result<Response<wire::Task>, Status> {
         let (owner, request) = owned(request)?;
-        let task = self.tasks.complete(owner, &request.id, &request.etag).await?;
+        let task = self.tasks.complete(owner, request).await?;
         Ok(Response::new(encode(task)))
     }
 
     async fn reopen_task(&self, request: Request<wire::ReopenTaskRequest>) -> Result<Response<wire::Task>, Status> {
         let (owner, request) = owned(request)?;
-        let task = self.tasks.reopen(owner, &request.id, &request.etag).await?;
+        let task = self.tasks.reopen(owner, request).await?;
         Ok(Response::new(encode(task)))
     }
 
     async fn toggle_task(&self, request: Request<wire::ToggleTaskRequest>) -> Result<Response<wire::Task>, Status> {
         let (owner, request) = owned(request)?;
-        let task = self.tasks.toggle(owner, &request.id).await?;
+        let task = self.tasks.toggle(owner, request).await?;
         Ok(Response::new(encode(task)))
     }
 
     async fn undelete_task(&self, request: Request<wire::UndeleteTaskRequest>) -> Result<Response<wire::Task>, Status> {
         let (owner, request) = owned(request)?;
-        let task = self.tasks.undelete(owner, &request.id).await?;
+        let task = self.tasks.undelete(owner, request).await?;
         Ok(Response::new(encode(task)))
     }
 }

@@ -1,9 +1,12 @@
 //! Where tasks are kept: the contract of a store, each sentence of which is a conformance test, then the SQL.
 
+mod outcomes;
 mod schema;
 mod sql;
 mod tags;
 mod token_key;
+
+use std::time::Duration;
 
 use platform::{clock::Timestamp, database::StoreError};
 use uuid::Uuid;
@@ -19,20 +22,27 @@ pub use schema::{SCHEMA, TaskDatabase, migrate};
 pub use sql::SqlTaskStore;
 pub use token_key::token_key;
 
+/// Requests are remembered for so long after they had their effect.
+pub const REMEMBERED: Duration = Duration::from_hours(24);
+
+/// What makes a request one with its repetitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId {
+    /// As the client chose it.
+    pub id: String,
+    /// SHA-256 of what it asks.
+    pub digest: [u8; 32],
+}
+
 /// Whether an operation is done or only tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// It is done.
     Stored,
+    /// It is done if no request of that id was within a day; of one that was, the outcome is told again.
+    Once(RequestId),
     /// Everything is checked and the outcome told, but nothing is written.
     CheckedOnly,
-}
-
-impl Effect {
-    /// The effect of a request with a `validate_only` field.
-    pub fn unless_only_checked(validate_only: bool) -> Self {
-        if validate_only { Self::CheckedOnly } else { Self::Stored }
-    }
 }
 
 /// A change of one task, and what it depends on.
@@ -55,6 +65,8 @@ pub enum Created {
     Task(Task),
     /// The owner has a task of that id already, perhaps a deleted one.
     IdTaken,
+    /// A request of the same id asked something else.
+    RequestIdReused,
     /// The owner's account is gone.
     OwnerErased,
 }
@@ -68,6 +80,8 @@ pub enum Changed {
     Missing,
     /// The task has another etag.
     EtagMismatch,
+    /// A request of the same id asked something else.
+    RequestIdReused,
     /// The owner's account is gone.
     OwnerErased,
 }
@@ -99,6 +113,8 @@ pub enum Purged {
 /// - Every task that is created or changed must get the owner's next `change_seq`: 1 for the first, then one
 ///   more each time, in commit order, without gaps, whatever runs at the same time.
 /// - Nothing that is refused, changes nothing or is only checked may use a `change_seq` or leave any trace.
+/// - Of any number of requests of one owner with one id within 24 hours, one that succeeds must have its effect, and every
+///   other must get the same outcome if it asks the same, `RequestIdReused` otherwise. Refusals must not be remembered.
 /// - Nothing must be written for an owner whose account is gone; `OwnerErased` is the answer.
 #[tonic::async_trait]
 pub trait TaskStore: Send + Sync + 'static {
@@ -125,7 +141,8 @@ pub trait TaskStore: Send + Sync + 'static {
     /// nothing must return the task as it is.
     async fn change(&self, owner: OwnerId, edit: Edit, effect: Effect) -> Result<Changed, StoreError>;
 
-    /// Must delete for good a bounded number of the tasks of one owner that have been deleted for 30 days, and no others.
+    /// Must delete for good a bounded number of the tasks of one owner that have been deleted for 30 days, and no others;
+    /// and forget a bounded number of their requests that were more than a day ago.
     async fn purge(&self, now: Timestamp) -> Result<Purged, StoreError>;
 
     /// Must mark the owner as erased, so that nothing is written for them from then on, and delete a bounded number

@@ -24,8 +24,8 @@ pub const SCHEMA: Schema = Schema {
         },
         Migration {
             version: 2,
-            description: "trash",
-            sql: include_str!("../../migrations/sqlite/0002_trash.sql"),
+            description: "trash, requests",
+            sql: include_str!("../../migrations/sqlite/0002_trash_requests.sql"),
         },
     ],
     postgres: &[
@@ -36,8 +36,8 @@ pub const SCHEMA: Schema = Schema {
         },
         Migration {
             version: 2,
-            description: "trash",
-            sql: include_str!("../../migrations/postgres/0002_trash.sql"),
+            description: "trash, requests",
+            sql: include_str!("../../migrations/postgres/0002_trash_requests.sql"),
         },
     ],
     filled_by_migration: &["token_keys"],

@@ -8,7 +8,7 @@ use platform::{
 };
 use uuid::Uuid;
 
-use super::{Changed, Created, Edit, Effect, Erased, Purged, TaskStore, tags};
+use super::{Changed, Created, Edit, Effect, Erased, Purged, REMEMBERED, RequestId, TaskStore, outcomes, tags};
 use crate::{
     due::Due,
     owner::OwnerId,
@@ -51,10 +51,29 @@ const LIST: &str = "
     ORDER BY create_time DESC, task_id DESC
     LIMIT $6";
 
-/// An earlier date stands: what was deleted first is due first.
+/// An earlier date stands.
 const PLAN_PURGE: &str = "
     INSERT INTO purges (due_owner, due_time) VALUES ($1, $2)
-    ON CONFLICT (due_owner) DO NOTHING";
+    ON CONFLICT (due_owner) DO UPDATE SET due_time = $2 WHERE purges.due_time > $2";
+
+const FIND_REQUEST: &str = "
+    SELECT digest, outcome FROM requests WHERE owner_id = $1 AND request_id = $2 AND create_time > $3";
+
+/// One that is not remembered any more may still be there.
+const REMEMBER_REQUEST: &str = "
+    INSERT INTO requests (owner_id, request_id, digest, outcome, create_time) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (owner_id, request_id) DO UPDATE SET digest = $3, outcome = $4, create_time = $5";
+
+const FORGET_REQUESTS: &str = "
+    DELETE FROM requests
+    WHERE owner_id = $1 AND request_id IN (
+        SELECT request_id FROM requests WHERE owner_id = $1 AND create_time <= $2 ORDER BY create_time LIMIT $3)";
+
+const FIRST_REQUEST: &str = "SELECT create_time FROM requests WHERE owner_id = $1 ORDER BY create_time LIMIT 1";
+
+const ERASE_REQUESTS: &str = "
+    DELETE FROM requests
+    WHERE owner_id = $1 AND request_id IN (SELECT request_id FROM requests WHERE owner_id = $1 LIMIT $2)";
 
 /// Of all owners: it holds no task.
 const FIRST_PURGE: &str = "SELECT due_owner FROM purges WHERE due_time <= $1 ORDER BY due_time LIMIT 1";
@@ -103,7 +122,7 @@ impl<E: Engine> TaskStore for SqlTaskStore<E> {
     async fn create(&self, owner: OwnerId, task: Task, effect: Effect) -> Result<Created, StoreError> {
         let task = Arc::new(task);
         self.database
-            .write(move |connection| Box::pin(create::<E>(connection, owner, task.clone(), effect)))
+            .write(move |connection| Box::pin(create::<E>(connection, owner, task.clone(), effect.clone())))
             .await
     }
 
@@ -145,7 +164,7 @@ impl<E: Engine> TaskStore for SqlTaskStore<E> {
     async fn change(&self, owner: OwnerId, edit: Edit, effect: Effect) -> Result<Changed, StoreError> {
         let edit = Arc::new(edit);
         self.database
-            .write(move |connection| Box::pin(change::<E>(connection, owner, edit.clone(), effect)))
+            .write(move |connection| Box::pin(change::<E>(connection, owner, edit.clone(), effect.clone())))
             .await
     }
 
@@ -164,7 +183,11 @@ impl<E: Engine> TaskStore for SqlTaskStore<E> {
                     let erase = statement::<E>(ERASE)
                         .bind(owner.as_uuid())
                         .bind(i64::from(ERASED_AT_ONCE));
-                    let erased = erase.execute(connection).await?;
+                    let tasks = erase.execute(connection).await?;
+                    let erase = statement::<E>(ERASE_REQUESTS)
+                        .bind(owner.as_uuid())
+                        .bind(i64::from(ERASED_AT_ONCE));
+                    let erased = tasks.max(erase.execute(connection).await?);
                     let forget = statement::<E>(FORGET_PURGE).bind(owner.as_uuid());
                     forget.execute(connection).await?;
                     Ok(if erased < u64::from(ERASED_AT_ONCE) {
@@ -187,14 +210,20 @@ async fn create<E: Engine>(
     let Some(change_seq) = take_seq::<E>(connection, owner).await? else {
         return Ok(Created::OwnerErased);
     };
-    let created = match effect {
-        Effect::Stored => {
+    match repetition::<E>(connection, owner, &effect, task.create_time).await? {
+        Repetition::First => {}
+        Repetition::Again(task) => return Ok(Created::Task(task)),
+        Repetition::Other => return Ok(Created::RequestIdReused),
+    }
+    let created = match &effect {
+        Effect::Stored | Effect::Once(_) => {
             let task = Task {
                 version: 1,
                 change_seq,
                 ..(*task).clone()
             };
             if write_task::<E>(INSERT, connection, owner, &task).await? == 1 {
+                remember::<E>(connection, owner, &effect, &task, task.create_time).await?;
                 return Ok(Created::Task(task));
             }
             Created::IdTaken
@@ -217,20 +246,29 @@ async fn change<E: Engine>(
     let Some(change_seq) = take_seq::<E>(connection, owner).await? else {
         return Ok(Changed::OwnerErased);
     };
+    match repetition::<E>(connection, owner, &effect, edit.now).await? {
+        Repetition::First => {}
+        Repetition::Again(task) => return Ok(Changed::Task(task)),
+        Repetition::Other => return Ok(Changed::RequestIdReused),
+    }
     let found = get::<E>(connection, owner, edit.id).await?;
-    let changed = match (outcome(found, &edit), effect) {
-        (Outcome::Altered(altered), Effect::Stored) => {
+    let changed = match (outcome(found, &edit), &effect) {
+        (Outcome::Altered(altered), Effect::Stored | Effect::Once(_)) => {
             let task = Task { change_seq, ..altered };
             write_task::<E>(UPDATE, connection, owner, &task).await?;
             if let Some(due) = task.purge_time() {
                 let plan = statement::<E>(PLAN_PURGE).bind(owner.as_uuid()).bind(due);
                 plan.execute(connection).await?;
             }
+            remember::<E>(connection, owner, &effect, &task, edit.now).await?;
             return Ok(Changed::Task(task));
         }
         (Outcome::Altered(altered), Effect::CheckedOnly) => Changed::Task(altered),
         (Outcome::Unaltered(changed), _) => changed,
     };
+    if let Changed::Task(task) = &changed {
+        remember::<E>(connection, owner, &effect, task, edit.now).await?;
+    }
     return_seq::<E>(connection, owner).await?;
     Ok(changed)
 }
@@ -245,19 +283,89 @@ async fn purge<E: Engine>(connection: &mut Connection<'_, E>, now: Timestamp) ->
         .bind(owner)
         .bind(now.minus(KEPT_IN_TRASH))
         .bind(i64::from(ERASED_AT_ONCE));
-    if purge.execute(connection).await? == u64::from(ERASED_AT_ONCE) {
+    let tasks = purge.execute(connection).await?;
+    let forget = statement::<E>(FORGET_REQUESTS)
+        .bind(owner)
+        .bind(now.minus(REMEMBERED))
+        .bind(i64::from(ERASED_AT_ONCE));
+    if tasks.max(forget.execute(connection).await?) == u64::from(ERASED_AT_ONCE) {
         return Ok(Purged::Some);
     }
-    let next = statement::<E>(FIRST_DELETED).bind(owner).first(connection).await?;
-    let done = match next {
-        Some(next) => {
-            let due = next.get::<Timestamp>("delete_time")?.plus(KEPT_IN_TRASH);
-            statement::<E>(PUT_OFF_PURGE).bind(owner).bind(due)
+    let mut due: Option<Timestamp> = None;
+    for (first, column, kept) in [
+        (FIRST_DELETED, "delete_time", KEPT_IN_TRASH),
+        (FIRST_REQUEST, "create_time", REMEMBERED),
+    ] {
+        if let Some(row) = statement::<E>(first).bind(owner).first(connection).await? {
+            let next = row.get::<Timestamp>(column)?.plus(kept);
+            due = Some(due.map_or(next, |due| due.min(next)));
         }
+    }
+    let done = match due {
+        Some(due) => statement::<E>(PUT_OFF_PURGE).bind(owner).bind(due),
         None => statement::<E>(FORGET_PURGE).bind(owner),
     };
     done.execute(connection).await?;
     Ok(Purged::Some)
+}
+
+/// What a request is among those of its id.
+enum Repetition {
+    /// The first, or one without an id.
+    First,
+    /// One that asks the same as one before: the outcome of that one.
+    Again(Task),
+    /// One that asks something else.
+    Other,
+}
+
+/// Gives the owner's change_seq back unless the request is the first.
+async fn repetition<E: Engine>(
+    connection: &mut Connection<'_, E>,
+    owner: OwnerId,
+    effect: &Effect,
+    now: Timestamp,
+) -> Result<Repetition, sqlx::Error> {
+    let Effect::Once(RequestId { id, digest }) = effect else {
+        return Ok(Repetition::First);
+    };
+    let find = statement::<E>(FIND_REQUEST)
+        .bind(owner.as_uuid())
+        .bind(id.clone())
+        .bind(now.minus(REMEMBERED));
+    let Some(row) = find.first(connection).await? else {
+        return Ok(Repetition::First);
+    };
+    return_seq::<E>(connection, owner).await?;
+    if row.get::<Vec<u8>>("digest")? == digest {
+        Ok(Repetition::Again(outcomes::decode(&row.get::<String>("outcome")?)?))
+    } else {
+        Ok(Repetition::Other)
+    }
+}
+
+async fn remember<E: Engine>(
+    connection: &mut Connection<'_, E>,
+    owner: OwnerId,
+    effect: &Effect,
+    task: &Task,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let Effect::Once(RequestId { id, digest }) = effect else {
+        return Ok(());
+    };
+    statement::<E>(REMEMBER_REQUEST)
+        .bind(owner.as_uuid())
+        .bind(id.clone())
+        .bind(digest.to_vec())
+        .bind(outcomes::encode(task)?)
+        .bind(now)
+        .execute(connection)
+        .await?;
+    let plan = statement::<E>(PLAN_PURGE)
+        .bind(owner.as_uuid())
+        .bind(now.plus(REMEMBERED));
+    plan.execute(connection).await.map(drop)
 }
 
 enum Outcome {
@@ -321,11 +429,7 @@ async fn write_task<E: Engine>(
     task: &Task,
 ) -> Result<u64, sqlx::Error> {
     let content = &task.content;
-    let (due_time, due_zone) = match &content.due {
-        None => (None, None),
-        Some(due @ Due::Day(_)) => (Some(due.order()), None),
-        Some(Due::Moment { at, zone }) => (Some(*at), Some(zone.clone())),
-    };
+    let (due_time, due_zone) = due_to_columns(content.due.as_ref());
     statement::<E>(sql)
         .bind(owner.as_uuid())
         .bind(task.id)
@@ -366,7 +470,15 @@ fn task_of_row<E: Engine>(row: &Record<E>) -> Result<Task, sqlx::Error> {
     })
 }
 
-fn priority_number(priority: Priority) -> i16 {
+pub(super) fn due_to_columns(due: Option<&Due>) -> (Option<Timestamp>, Option<String>) {
+    match due {
+        None => (None, None),
+        Some(due @ Due::Day(_)) => (Some(due.order()), None),
+        Some(Due::Moment { at, zone }) => (Some(*at), Some(zone.clone())),
+    }
+}
+
+pub(super) fn priority_number(priority: Priority) -> i16 {
     match priority {
         Priority::Low => 1,
         Priority::Medium => 2,
@@ -374,7 +486,7 @@ fn priority_number(priority: Priority) -> i16 {
     }
 }
 
-fn priority_of_number(number: i16) -> Result<Priority, sqlx::Error> {
+pub(super) fn priority_of_number(number: i16) -> Result<Priority, sqlx::Error> {
     match number {
         1 => Ok(Priority::Low),
         2 => Ok(Priority::Medium),
@@ -383,7 +495,7 @@ fn priority_of_number(number: i16) -> Result<Priority, sqlx::Error> {
     }
 }
 
-fn due_of_columns(time: Option<Timestamp>, zone: Option<String>) -> Result<Option<Due>, sqlx::Error> {
+pub(super) fn due_of_columns(time: Option<Timestamp>, zone: Option<String>) -> Result<Option<Due>, sqlx::Error> {
     match (time, zone) {
         (None, _) => Ok(None),
         (Some(at), Some(zone)) => Ok(Some(Due::Moment { at, zone })),

@@ -77,7 +77,7 @@ pub(crate) async fn an_id_is_taken_once_by_each_owner(world: World) {
         ..world.draft("second")
     };
     for effect in [Effect::Stored, Effect::CheckedOnly] {
-        let created = world.store.create(anna, again.clone(), effect).await;
+        let created = world.store.create(anna, again.clone(), effect.clone()).await;
         assert_eq!(created.expect("the store answers"), Created::IdTaken);
     }
     assert_eq!(world.get(anna, first.id).await, Some(first.clone()));

@@ -27,7 +27,7 @@ pub(crate) async fn another_owners_task_is_one_that_nobody_has(world: World) {
                 for effect in [Effect::Stored, Effect::CheckedOnly] {
                     let mut edit = world.edit(id, change.clone());
                     edit.etag.clone_from(&etag);
-                    let changed = world.store.change(ben, edit, effect).await;
+                    let changed = world.store.change(ben, edit, effect.clone()).await;
                     assert_eq!(changed.expect("the store answers"), Changed::Missing);
                 }
             }

@@ -11,6 +11,7 @@ mod durability;
 mod erasure;
 mod isolation;
 mod pages;
+mod requests;
 mod sequence;
 mod trash;
 mod world;
@@ -47,6 +48,12 @@ macro_rules! on_engine {
             sequence::a_hundred_parallel_creations_leave_no_gap,
             sequence::a_hundred_owners_each_begin_at_one,
             sequence::refusals_use_no_number,
+            requests::of_parallel_repetitions_one_has_its_effect,
+            requests::a_repetition_gets_the_first_outcome_whatever_came_after,
+            requests::an_id_means_one_request,
+            requests::a_refusal_is_not_remembered,
+            requests::requests_are_remembered_for_a_day_and_then_forgotten,
+            requests::an_erased_owner_leaves_no_request,
             trash::a_deleted_task_can_only_be_read,
             trash::a_deleted_task_comes_back_as_it_was,
             trash::what_was_deleted_for_thirty_days_is_purged_and_nothing_else,

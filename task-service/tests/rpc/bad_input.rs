@@ -117,6 +117,7 @@ async fn a_bad_task_is_neither_created_nor_written_over_a_good_one() {
     for (task, fields) in bad_tasks() {
         for validate_only in [false, true] {
             let request = CreateTaskRequest {
+                request_id: String::new(),
                 task: Some(task.clone()),
                 validate_only,
             };
@@ -229,18 +230,24 @@ async fn ids_and_pages_are_checked() {
             &["id"],
         );
         let delete = DeleteTaskRequest {
+            request_id: String::new(),
             id: id.clone(),
             etag: etag.clone(),
         };
         bad(anna.tasks.delete_task(delete).await.map(drop), &["id"]);
         let complete = CompleteTaskRequest {
+            request_id: String::new(),
             id: id.clone(),
             etag: etag.clone(),
         };
         bad(anna.tasks.complete_task(complete).await.map(drop), &["id"]);
         bad(
             anna.tasks
-                .reopen_task(ReopenTaskRequest { id: id.clone(), etag })
+                .reopen_task(ReopenTaskRequest {
+                    id: id.clone(),
+                    etag,
+                    request_id: String::new(),
+                })
                 .await
                 .map(drop),
             &["id"],
@@ -309,6 +316,7 @@ async fn messages_that_are_too_large_or_no_messages_are_refused() {
         assert_told(refused, Code::ResourceExhausted, "MESSAGE_TOO_LARGE", &[]);
     }
     let request = CreateTaskRequest {
+        request_id: String::new(),
         task: Some(titled(&"a".repeat(5_000_000))),
         validate_only: false,
     };
@@ -335,12 +343,14 @@ async fn a_chosen_id_is_taken_once() {
         &[],
     );
     let delete = DeleteTaskRequest {
+        request_id: String::new(),
         id: first.id.clone(),
         etag: String::new(),
     };
     anna.tasks.delete_task(delete).await.expect("deleted");
     for validate_only in [false, true] {
         let request = CreateTaskRequest {
+            request_id: String::new(),
             task: Some(chosen("third")),
             validate_only,
         };

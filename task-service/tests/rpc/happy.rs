@@ -127,6 +127,7 @@ async fn completing_and_reopening_are_idempotent() {
     let completed_at = Some(world.clock.now().into());
 
     let complete = |etag: &str| CompleteTaskRequest {
+        request_id: String::new(),
         id: task.id.clone(),
         etag: etag.to_owned(),
     };
@@ -144,6 +145,7 @@ async fn completing_and_reopening_are_idempotent() {
     assert_eq!(again, completed);
 
     let reopen = ReopenTaskRequest {
+        request_id: String::new(),
         id: task.id.clone(),
         etag: String::new(),
     };
@@ -162,6 +164,7 @@ async fn a_deleted_task_can_still_be_read() {
     let task = anna.create(titled("mistake")).await;
     world.clock.advance(Duration::from_secs(1));
     let delete = DeleteTaskRequest {
+        request_id: String::new(),
         id: task.id.clone(),
         etag: task.etag.clone(),
     };
@@ -193,10 +196,14 @@ async fn a_deleted_task_comes_back_for_thirty_days() {
     let (anna, ben) = (uuid_v4(&SystemEntropy), uuid_v4(&SystemEntropy));
     let task = world.person(anna).create(titled("mistake")).await;
     let delete = DeleteTaskRequest {
+        request_id: String::new(),
         id: task.id.clone(),
         etag: String::new(),
     };
-    let undelete = UndeleteTaskRequest { id: task.id.clone() };
+    let undelete = UndeleteTaskRequest {
+        id: task.id.clone(),
+        request_id: String::new(),
+    };
     world
         .person(anna)
         .tasks
@@ -249,7 +256,10 @@ async fn a_toggle_changes_what_is_done() {
     let world = World::start().await;
     let mut anna = world.somebody();
     let task = anna.create(titled("to and fro")).await;
-    let toggle = ToggleTaskRequest { id: task.id.clone() };
+    let toggle = ToggleTaskRequest {
+        id: task.id.clone(),
+        request_id: String::new(),
+    };
     for completed in [true, false, true] {
         let toggled = anna
             .tasks
@@ -263,7 +273,10 @@ async fn a_toggle_changes_what_is_done() {
         );
     }
     for id in ["", "nonsense"] {
-        let toggle = ToggleTaskRequest { id: id.to_owned() };
+        let toggle = ToggleTaskRequest {
+            id: id.to_owned(),
+            request_id: String::new(),
+        };
         assert_told(
             anna.tasks.toggle_task(toggle).await,
             Code::InvalidArgument,
@@ -312,6 +325,7 @@ async fn what_is_only_validated_is_not_done() {
     let world = World::start().await;
     let mut anna = world.somebody();
     let request = CreateTaskRequest {
+        request_id: String::new(),
         task: Some(titled("never made")),
         validate_only: true,
     };
@@ -323,6 +337,7 @@ async fn what_is_only_validated_is_not_done() {
 
     let task = anna.create(titled("made")).await;
     let request = UpdateTaskRequest {
+        request_id: String::new(),
         task: Some(Task {
             id: task.id.clone(),
             ..titled("never changed")

@@ -6,6 +6,7 @@ mod access;
 mod bad_input;
 mod happy;
 mod pages;
+mod requests;
 mod revocations;
 mod serving;
 mod two_people;

@@ -25,6 +25,7 @@ async fn every_way_to_reach(person: &mut Person, id: &str, etag: &str) -> Vec<St
                 ..titled("taken over")
             });
             let update = UpdateTaskRequest {
+                request_id: String::new(),
                 task,
                 update_mask: mask,
                 validate_only,
@@ -32,16 +33,26 @@ async fn every_way_to_reach(person: &mut Person, id: &str, etag: &str) -> Vec<St
             answers.push(client.update_task(update).await);
         }
         let complete = CompleteTaskRequest {
+            request_id: String::new(),
             id: id(),
             etag: etag.clone(),
         };
         answers.push(client.complete_task(complete).await);
         let reopen = ReopenTaskRequest {
+            request_id: String::new(),
             id: id(),
             etag: etag.clone(),
         };
         answers.push(client.reopen_task(reopen).await);
-        answers.push(client.delete_task(DeleteTaskRequest { id: id(), etag }).await);
+        answers.push(
+            client
+                .delete_task(DeleteTaskRequest {
+                    id: id(),
+                    etag,
+                    request_id: String::new(),
+                })
+                .await,
+        );
     }
     answers
         .into_iter()
@@ -56,6 +67,7 @@ async fn the_others_task_is_as_if_it_never_existed() {
     let live = anna.create(titled("Anna's")).await;
     let gone = anna.create(titled("Anna's, deleted")).await;
     let delete = DeleteTaskRequest {
+        request_id: String::new(),
         id: gone.id.clone(),
         etag: String::new(),
     };
@@ -92,6 +104,7 @@ async fn every_change_to_a_deleted_task_is_not_found() {
     let mut anna = world.somebody();
     let task = anna.create(titled("gone")).await;
     let delete = DeleteTaskRequest {
+        request_id: String::new(),
         id: task.id.clone(),
         etag: String::new(),
     };
@@ -107,6 +120,7 @@ async fn every_change_to_a_deleted_task_is_not_found() {
         answers.push(anna.update(update(etag), Some(&[])).await);
         let (id, etag) = (task.id.clone(), etag.to_owned());
         let complete = CompleteTaskRequest {
+            request_id: String::new(),
             id: id.clone(),
             etag: etag.clone(),
         };
@@ -117,11 +131,16 @@ async fn every_change_to_a_deleted_task_is_not_found() {
                 .map(tonic::Response::into_inner),
         );
         let reopen = ReopenTaskRequest {
+            request_id: String::new(),
             id: id.clone(),
             etag: etag.clone(),
         };
         answers.push(anna.tasks.reopen_task(reopen).await.map(tonic::Response::into_inner));
-        let delete = DeleteTaskRequest { id, etag };
+        let delete = DeleteTaskRequest {
+            id,
+            etag,
+            request_id: String::new(),
+        };
         answers.push(anna.tasks.delete_task(delete).await.map(tonic::Response::into_inner));
     }
     for answer in answers {

@@ -165,6 +165,7 @@ async fn an_etag_that_is_set_must_match() {
     let refused = anna
         .tasks
         .update_task(UpdateTaskRequest {
+            request_id: String::new(),
             task: Some(update("theirs", &task.etag)),
             update_mask: None,
             validate_only: true,

@@ -171,6 +171,7 @@ impl Person {
 
     pub(crate) async fn try_create(&mut self, task: Task) -> Result<Task, Status> {
         let request = CreateTaskRequest {
+            request_id: String::new(),
             task: Some(task),
             validate_only: false,
         };
@@ -192,6 +193,7 @@ impl Person {
     /// Updates by a mask; `None` is no mask.
     pub(crate) async fn update(&mut self, task: Task, mask: Option<&[&str]>) -> Result<Task, Status> {
         let request = UpdateTaskRequest {
+            request_id: String::new(),
             task: Some(task),
             update_mask: mask.map(field_mask),
             validate_only: false,

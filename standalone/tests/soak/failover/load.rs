@@ -228,12 +228,14 @@ impl Person {
         });
         let stored = if change == 0 {
             let create = CreateTaskRequest {
+                request_id: String::new(),
                 task,
                 validate_only: false,
             };
             tasks.create_task(self.bearer(create)).await
         } else {
             let update = UpdateTaskRequest {
+                request_id: String::new(),
                 task,
                 update_mask: None,
                 validate_only: false,

@@ -1,0 +1,71 @@
+//! What came of requests, so that repetitions are answered alike: tasks as JSON.
+
+use platform::clock::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::sql::{due_of_columns, due_to_columns, priority_number, priority_of_number};
+use crate::task::{Content, Task};
+
+/// The columns of a task, but for its owner.
+#[derive(Serialize, Deserialize)]
+struct Row {
+    task_id: String,
+    version: i64,
+    change_seq: i64,
+    title: String,
+    description: String,
+    completed: bool,
+    priority: i16,
+    tags: Vec<String>,
+    due_time: Option<i64>,
+    due_zone: Option<String>,
+    create_time: i64,
+    update_time: i64,
+    complete_time: Option<i64>,
+    delete_time: Option<i64>,
+}
+
+pub(super) fn encode(task: &Task) -> Result<String, sqlx::Error> {
+    let micros = |time: Option<Timestamp>| time.map(Timestamp::as_micros);
+    let (due_time, due_zone) = due_to_columns(task.content.due.as_ref());
+    let row = Row {
+        task_id: task.id.to_string(),
+        version: task.version,
+        change_seq: task.change_seq,
+        title: task.content.title.clone(),
+        description: task.content.description.clone(),
+        completed: task.content.completed,
+        priority: priority_number(task.content.priority),
+        tags: task.content.tags.clone(),
+        due_time: micros(due_time),
+        due_zone,
+        create_time: task.create_time.as_micros(),
+        update_time: task.update_time.as_micros(),
+        complete_time: micros(task.complete_time),
+        delete_time: micros(task.delete_time),
+    };
+    serde_json::to_string(&row).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+pub(super) fn decode(text: &str) -> Result<Task, sqlx::Error> {
+    let row: Row = serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    let time = |micros: Option<i64>| micros.map(Timestamp::from_micros);
+    Ok(Task {
+        id: Uuid::try_parse(&row.task_id).map_err(|error| sqlx::Error::Decode(error.into()))?,
+        version: row.version,
+        change_seq: row.change_seq,
+        content: Content {
+            title: row.title,
+            description: row.description,
+            completed: row.completed,
+            priority: priority_of_number(row.priority)?,
+            tags: row.tags,
+            due: due_of_columns(time(row.due_time), row.due_zone)?,
+        },
+        create_time: Timestamp::from_micros(row.create_time),
+        update_time: Timestamp::from_micros(row.update_time),
+        complete_time: time(row.complete_time),
+        delete_time: time(row.delete_time),
+    })
+}
