@@ -147,7 +147,14 @@ async fn serve_on<E: Engine>(sockets: Sockets, config: Config, shutdown: Cancell
     let upkeep = JoinSet::from_iter([
         Box::pin({
             let shutdown = shutdown.clone();
-            async move { shutdown.run_until_cancelled(follower.follow()).await.unwrap_or(()) }
+            async move {
+                // In this order: the end of the stream by the shutdown is no news.
+                tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => {}
+                    () = follower.follow() => {}
+                }
+            }
         }) as BoxFuture<'static, ()>,
         Box::pin(keep_keys(rpc.keys.clone(), keys.clone())),
         Box::pin(sweep(store.clone(), rpc.sessions.audit.clone(), config.clock.clone())),

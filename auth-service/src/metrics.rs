@@ -69,6 +69,9 @@ impl AuthMetrics {
     }
 
     pub(crate) fn sessions_ended(&self, reason: EndReason, count: usize) {
+        if count == 0 {
+            return;
+        }
         let reason = Reason {
             reason: reason.as_str(),
         };
