@@ -1,6 +1,8 @@
 //! Where tasks are kept: the contract of a store, each sentence of which is a conformance test, then the SQL.
 
 mod outcomes;
+mod removal;
+mod repetitions;
 mod schema;
 mod sql;
 mod tags;

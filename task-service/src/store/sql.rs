@@ -8,12 +8,17 @@ use platform::{
 };
 use uuid::Uuid;
 
-use super::{Changed, Created, Edit, Effect, Erased, Purged, REMEMBERED, RequestId, TaskStore, outcomes, tags};
+use super::{
+    Changed, Created, Edit, Effect, Erased, Purged, TaskStore,
+    removal::{self, plan_purge},
+    repetitions::{Repetition, remember, repetition},
+    tags,
+};
 use crate::{
     due::Due,
     owner::OwnerId,
     pages::{Cursor, StateFilter},
-    task::{Content, KEPT_IN_TRASH, Priority, Task},
+    task::{Content, Priority, Task},
 };
 
 /// Locks the owner and takes the next change_seq; the lock is what orders the owner's changes by commit.
@@ -50,60 +55,6 @@ const LIST: &str = "
     WHERE owner_id = $1 AND delete_time IS NULL AND completed IN ($2, $3) AND (create_time, task_id) < ($4, $5)
     ORDER BY create_time DESC, task_id DESC
     LIMIT $6";
-
-/// An earlier date stands.
-const PLAN_PURGE: &str = "
-    INSERT INTO purges (due_owner, due_time) VALUES ($1, $2)
-    ON CONFLICT (due_owner) DO UPDATE SET due_time = $2 WHERE purges.due_time > $2";
-
-const FIND_REQUEST: &str = "
-    SELECT digest, outcome FROM requests WHERE owner_id = $1 AND request_id = $2 AND create_time > $3";
-
-/// One that is not remembered any more may still be there.
-const REMEMBER_REQUEST: &str = "
-    INSERT INTO requests (owner_id, request_id, digest, outcome, create_time) VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (owner_id, request_id) DO UPDATE SET digest = $3, outcome = $4, create_time = $5";
-
-const FORGET_REQUESTS: &str = "
-    DELETE FROM requests
-    WHERE owner_id = $1 AND request_id IN (
-        SELECT request_id FROM requests WHERE owner_id = $1 AND create_time <= $2 ORDER BY create_time LIMIT $3)";
-
-const FIRST_REQUEST: &str = "SELECT create_time FROM requests WHERE owner_id = $1 ORDER BY create_time LIMIT 1";
-
-const ERASE_REQUESTS: &str = "
-    DELETE FROM requests
-    WHERE owner_id = $1 AND request_id IN (SELECT request_id FROM requests WHERE owner_id = $1 LIMIT $2)";
-
-/// Of all owners: it holds no task.
-const FIRST_PURGE: &str = "SELECT due_owner FROM purges WHERE due_time <= $1 ORDER BY due_time LIMIT 1";
-
-/// The lock that every write takes.
-const LOCK_OWNER: &str = "UPDATE owner_state SET next_seq = next_seq WHERE owner_id = $1";
-
-const PURGE: &str = "
-    DELETE FROM tasks
-    WHERE owner_id = $1 AND task_id IN (
-        SELECT task_id FROM tasks WHERE owner_id = $1 AND delete_time <= $2 ORDER BY delete_time LIMIT $3)";
-
-const FIRST_DELETED: &str = "
-    SELECT delete_time FROM tasks WHERE owner_id = $1 AND delete_time IS NOT NULL ORDER BY delete_time LIMIT 1";
-
-const PUT_OFF_PURGE: &str = "UPDATE purges SET due_time = $2 WHERE due_owner = $1";
-
-const FORGET_PURGE: &str = "DELETE FROM purges WHERE due_owner = $1";
-
-/// The lock that every write takes; what waits for it finds the mark.
-const MARK_ERASED: &str = "
-    INSERT INTO owner_state (owner_id, next_seq, erased_time) VALUES ($1, 1, $2)
-    ON CONFLICT (owner_id) DO UPDATE SET erased_time = coalesce(owner_state.erased_time, $2)";
-
-const ERASE: &str = "
-    DELETE FROM tasks
-    WHERE owner_id = $1 AND task_id IN (SELECT task_id FROM tasks WHERE owner_id = $1 LIMIT $2)";
-
-/// How many tasks are erased or purged in one transaction.
-const ERASED_AT_ONCE: u32 = 500;
 
 /// Tasks in a database of any engine.
 pub struct SqlTaskStore<E: Engine> {
@@ -170,33 +121,13 @@ impl<E: Engine> TaskStore for SqlTaskStore<E> {
 
     async fn purge(&self, now: Timestamp) -> Result<Purged, StoreError> {
         self.database
-            .write(move |connection| Box::pin(purge::<E>(connection, now)))
+            .write(move |connection| Box::pin(removal::purge::<E>(connection, now)))
             .await
     }
 
     async fn erase(&self, owner: OwnerId, now: Timestamp) -> Result<Erased, StoreError> {
         self.database
-            .write(move |connection| {
-                Box::pin(async move {
-                    let mark = statement::<E>(MARK_ERASED).bind(owner.as_uuid()).bind(now);
-                    mark.execute(connection).await?;
-                    let erase = statement::<E>(ERASE)
-                        .bind(owner.as_uuid())
-                        .bind(i64::from(ERASED_AT_ONCE));
-                    let tasks = erase.execute(connection).await?;
-                    let erase = statement::<E>(ERASE_REQUESTS)
-                        .bind(owner.as_uuid())
-                        .bind(i64::from(ERASED_AT_ONCE));
-                    let erased = tasks.max(erase.execute(connection).await?);
-                    let forget = statement::<E>(FORGET_PURGE).bind(owner.as_uuid());
-                    forget.execute(connection).await?;
-                    Ok(if erased < u64::from(ERASED_AT_ONCE) {
-                        Erased::Completely
-                    } else {
-                        Erased::InPart
-                    })
-                })
-            })
+            .write(move |connection| Box::pin(removal::erase::<E>(connection, owner, now)))
             .await
     }
 }
@@ -257,8 +188,7 @@ async fn change<E: Engine>(
             let task = Task { change_seq, ..altered };
             write_task::<E>(UPDATE, connection, owner, &task).await?;
             if let Some(due) = task.purge_time() {
-                let plan = statement::<E>(PLAN_PURGE).bind(owner.as_uuid()).bind(due);
-                plan.execute(connection).await?;
+                plan_purge::<E>(connection, owner, due).await?;
             }
             remember::<E>(connection, owner, &effect, &task, edit.now).await?;
             return Ok(Changed::Task(task));
@@ -271,101 +201,6 @@ async fn change<E: Engine>(
     }
     return_seq::<E>(connection, owner).await?;
     Ok(changed)
-}
-
-async fn purge<E: Engine>(connection: &mut Connection<'_, E>, now: Timestamp) -> Result<Purged, sqlx::Error> {
-    let Some(row) = statement::<E>(FIRST_PURGE).bind(now).first(connection).await? else {
-        return Ok(Purged::Nothing);
-    };
-    let owner: Uuid = row.get("due_owner")?;
-    statement::<E>(LOCK_OWNER).bind(owner).execute(connection).await?;
-    let purge = statement::<E>(PURGE)
-        .bind(owner)
-        .bind(now.minus(KEPT_IN_TRASH))
-        .bind(i64::from(ERASED_AT_ONCE));
-    let tasks = purge.execute(connection).await?;
-    let forget = statement::<E>(FORGET_REQUESTS)
-        .bind(owner)
-        .bind(now.minus(REMEMBERED))
-        .bind(i64::from(ERASED_AT_ONCE));
-    if tasks.max(forget.execute(connection).await?) == u64::from(ERASED_AT_ONCE) {
-        return Ok(Purged::Some);
-    }
-    let mut due: Option<Timestamp> = None;
-    for (first, column, kept) in [
-        (FIRST_DELETED, "delete_time", KEPT_IN_TRASH),
-        (FIRST_REQUEST, "create_time", REMEMBERED),
-    ] {
-        if let Some(row) = statement::<E>(first).bind(owner).first(connection).await? {
-            let next = row.get::<Timestamp>(column)?.plus(kept);
-            due = Some(due.map_or(next, |due| due.min(next)));
-        }
-    }
-    let done = match due {
-        Some(due) => statement::<E>(PUT_OFF_PURGE).bind(owner).bind(due),
-        None => statement::<E>(FORGET_PURGE).bind(owner),
-    };
-    done.execute(connection).await?;
-    Ok(Purged::Some)
-}
-
-/// What a request is among those of its id.
-enum Repetition {
-    /// The first, or one without an id.
-    First,
-    /// One that asks the same as one before: the outcome of that one.
-    Again(Task),
-    /// One that asks something else.
-    Other,
-}
-
-/// Gives the owner's change_seq back unless the request is the first.
-async fn repetition<E: Engine>(
-    connection: &mut Connection<'_, E>,
-    owner: OwnerId,
-    effect: &Effect,
-    now: Timestamp,
-) -> Result<Repetition, sqlx::Error> {
-    let Effect::Once(RequestId { id, digest }) = effect else {
-        return Ok(Repetition::First);
-    };
-    let find = statement::<E>(FIND_REQUEST)
-        .bind(owner.as_uuid())
-        .bind(id.clone())
-        .bind(now.minus(REMEMBERED));
-    let Some(row) = find.first(connection).await? else {
-        return Ok(Repetition::First);
-    };
-    return_seq::<E>(connection, owner).await?;
-    if row.get::<Vec<u8>>("digest")? == digest {
-        Ok(Repetition::Again(outcomes::decode(&row.get::<String>("outcome")?)?))
-    } else {
-        Ok(Repetition::Other)
-    }
-}
-
-async fn remember<E: Engine>(
-    connection: &mut Connection<'_, E>,
-    owner: OwnerId,
-    effect: &Effect,
-    task: &Task,
-    now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    let Effect::Once(RequestId { id, digest }) = effect else {
-        return Ok(());
-    };
-    statement::<E>(REMEMBER_REQUEST)
-        .bind(owner.as_uuid())
-        .bind(id.clone())
-        .bind(digest.to_vec())
-        .bind(outcomes::encode(task)?)
-        .bind(now)
-        .execute(connection)
-        .await?;
-    let plan = statement::<E>(PLAN_PURGE)
-        .bind(owner.as_uuid())
-        .bind(now.plus(REMEMBERED));
-    plan.execute(connection).await.map(drop)
 }
 
 enum Outcome {
@@ -400,7 +235,10 @@ async fn take_seq<E: Engine>(connection: &mut Connection<'_, E>, owner: OwnerId)
     row.get("change_seq").map(Some)
 }
 
-async fn return_seq<E: Engine>(connection: &mut Connection<'_, E>, owner: OwnerId) -> Result<(), sqlx::Error> {
+pub(super) async fn return_seq<E: Engine>(
+    connection: &mut Connection<'_, E>,
+    owner: OwnerId,
+) -> Result<(), sqlx::Error> {
     statement::<E>(RETURN_SEQ)
         .bind(owner.as_uuid())
         .execute(connection)
