@@ -12,7 +12,8 @@ use crate::{
     percent,
     problem::{Problem, Violations},
     routes::{BodyRule, Route},
-    scalar, update_mask,
+    scalar,
+    update_mask::{self, MaskRule},
 };
 
 /// The request message of a route, or everything that is wrong with the request.
@@ -39,12 +40,7 @@ pub(crate) fn bind(
     }
     bind_path(route, segments, json.as_ref(), &mut message, &mut violations);
     bind_query(route, query.unwrap_or_default(), &mut message, &mut violations);
-    if let (Some(mask), BodyRule::Field(resource), Some(json)) = (&route.mask, &route.body, &json)
-        && !message.has_field(mask)
-        && let Some(value) = update_mask::of_body(mask, resource, json, &route.bound)
-    {
-        message.set_field(mask, value);
-    }
+    bind_mask(route, json.as_ref(), &mut message, &mut violations);
     violations.into_result(message)
 }
 
@@ -99,6 +95,27 @@ fn bind_path(
     }
 }
 
+fn bind_mask(route: &Route, json: Option<&Json>, message: &mut DynamicMessage, violations: &mut Violations) {
+    let (BodyRule::Field(resource), Some(json)) = (&route.body, json) else {
+        return;
+    };
+    let (mask, value) = match &route.mask {
+        MaskRule::OfBody(mask) if !message.has_field(mask) => {
+            (mask, update_mask::of_body(mask, resource, json, &route.bound))
+        }
+        MaskRule::None | MaskRule::OfBody(_) => return,
+        MaskRule::Frozen(..) if *json == Json::Null => {
+            // As an absent resource it would clear everything.
+            violations.add(resource.name(), "must be a JSON object");
+            return;
+        }
+        MaskRule::Frozen(mask, paths) => (mask, update_mask::of_paths(mask, paths.iter().cloned())),
+    };
+    if let Some(value) = value {
+        message.set_field(mask, value);
+    }
+}
+
 /// Whether the body says anything of a field.
 fn is_in_body(route: &Route, field: &FieldPath, json: &Json) -> bool {
     let inside = match &route.body {
@@ -148,6 +165,9 @@ fn bind_query(route: &Route, query: &str, message: &mut DynamicMessage, violatio
 fn misplaced(route: &Route, field: &FieldPath, given: &[FieldPath]) -> Option<&'static str> {
     if route.bound.iter().any(|bound| bound.overlaps(field)) {
         return Some("is given by the path");
+    }
+    if route.mask.frozen().is_some() && route.mask.frozen() == field.fields().first() {
+        return Some("cannot be chosen with PUT, which replaces always the same fields");
     }
     let in_body = match &route.body {
         BodyRule::None => false,

@@ -5,16 +5,20 @@ use std::sync::Arc;
 use http::Uri;
 use ipnet::IpNet;
 use platform::{
+    access,
     clock::{Clock, SystemClock},
     configuration::{Mistake, Settings},
     service_credential::ServiceKeys,
     serving::Readiness,
     tls::ClientTls,
 };
+use prost_reflect::DescriptorPool;
 
 /// Everything the gateway needs to know.
 #[derive(Clone)]
 pub struct Config {
+    /// What is served: the contracts' descriptors, extensions included.
+    pub contracts: DescriptorPool,
     /// Where auth-service is.
     pub auth_addr: Vec<Uri>,
     /// Where task-service is.
@@ -36,6 +40,7 @@ impl Config {
     /// The configuration that the settings ask for; the secret that is missing otherwise.
     pub fn from_settings(settings: &Settings, readiness: Readiness) -> Result<Self, Mistake> {
         Ok(Self {
+            contracts: access::descriptor_pool(),
             auth_addr: settings.auth_addr.clone(),
             task_addr: settings.task_addr.clone(),
             tls: settings.tls.client.clone(),

@@ -11,7 +11,7 @@ use crate::{
     field_path::FieldPath,
     rpc::{Answers, Rpc},
     template::Template,
-    update_mask,
+    update_mask::MaskRule,
 };
 
 /// Where the body of a request goes.
@@ -38,8 +38,8 @@ pub(crate) struct Route {
     pub(crate) body: BodyRule,
     /// The field that the answer consists of, if it is not the whole response.
     pub(crate) response_body: Option<FieldDescriptor>,
-    /// The mask that is made from the body's keys: on PATCH only.
-    pub(crate) mask: Option<FieldDescriptor>,
+    /// The update_mask that it sets.
+    pub(crate) mask: MaskRule,
     /// What is called.
     pub(crate) rpc: Arc<Rpc>,
 }
@@ -71,22 +71,25 @@ impl RouteTable {
             .flat_map(|service| service.methods().collect::<Vec<_>>())
         {
             let options = method.options();
-            let Some(annotation) = annotation
+            let annotation = annotation
                 .as_ref()
-                .filter(|annotation| options.has_extension(annotation))
-            else {
+                .filter(|annotation| options.has_extension(annotation));
+            let (Some(annotation), Some(answers)) = (annotation, Answers::of(&method)) else {
                 continue;
             };
-            let Some(answers) = Answers::of(&method) else { continue };
             let upstream = upstream(method.parent_service().full_name()).ok_or_else(|| StartError::NoUpstream {
                 method: method.full_name().to_owned(),
             })?;
             let rpc = Arc::new(Rpc::read(pool, &method, upstream, answers)?);
             let rules = options.get_extension(annotation);
             let Some(rule) = rules.as_message() else { continue };
-            for rule in std::iter::once(rule).chain(additional(rule).iter().filter_map(Value::as_message)) {
-                routes.push(route(&rpc, rule)?);
+            let additional = additional(rule);
+            let bindings = std::iter::once(rule).chain(additional.iter().filter_map(Value::as_message));
+            let bindings = bindings.map(|rule| route(&rpc, rule)).collect::<Result<Vec<_>, _>>()?;
+            if !rpc.put_mask.is_empty() && bindings.iter().all(|route| route.http_method != Method::PUT) {
+                return Err(rpc.refuse("it has a put_mask, but no PUT"));
             }
+            routes.extend(bindings);
         }
         refuse_ambiguous(&routes)?;
         routes.sort_by_cached_key(|route| route.template.specificity());
@@ -163,8 +166,7 @@ fn route(rpc: &Arc<Rpc>, rule: &DynamicMessage) -> Result<Route, StartError> {
             "a part of google.api.HttpBody is not a response body".to_owned(),
         ));
     }
-    let mask =
-        update_mask::field(&request).filter(|_| http_method == Method::PATCH && matches!(body, BodyRule::Field(_)));
+    let mask = MaskRule::of(&http_method, &request, &body, &rpc.put_mask).map_err(&refuse)?;
     Ok(Route {
         http_method,
         template,

@@ -25,6 +25,8 @@ pub(crate) struct Rpc {
     pub(crate) etag_field: Option<FieldPath>,
     /// The field of the request that an Idempotency-Key header sets.
     pub(crate) request_id_field: Option<FieldPath>,
+    /// The fields that a PUT replaces, by commas; empty: there is no such PUT.
+    pub(crate) put_mask: String,
     /// The scope that a caller needs; empty: none.
     pub(crate) scope: String,
     /// For how long anyone may keep a success, in seconds; `None`: not at all.
@@ -131,10 +133,22 @@ impl Rpc {
             location: Some(location).filter(|location| !location.is_empty()),
             etag_field,
             request_id_field,
+            put_mask: text("put_mask"),
             scope: text("scope"),
             cache_seconds,
             answers,
         })
+    }
+}
+
+impl Rpc {
+    /// Why the gateway refuses to start: something about the method as a whole.
+    pub(crate) fn refuse(&self, problem: &str) -> StartError {
+        StartError::Route {
+            method: self.method.full_name().to_owned(),
+            pattern: String::new(),
+            problem: problem.to_owned(),
+        }
     }
 }
 

@@ -8,10 +8,7 @@ use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS},
 };
-use platform::{
-    access,
-    serving::{HttpService, PeerAddress, RequestId, RequestLogLayer},
-};
+use platform::serving::{HttpService, PeerAddress, RequestId, RequestLogLayer};
 use tower::{Layer as _, service_fn, util::BoxCloneSyncService};
 
 use crate::{
@@ -43,7 +40,7 @@ struct Gateway {
 /// All middleware, outermost first: the request's id and its log line; the headers that every answer has, and no
 /// body for HEAD; errors and panics become problem+json; the routes.
 pub(crate) fn http_service(config: Config) -> Result<HttpService, StartError> {
-    let routes = RouteTable::read(&access::descriptor_pool(), upstreams::serving)?;
+    let routes = RouteTable::read(&config.contracts, upstreams::serving)?;
     let upstreams = Upstreams::new(&config);
     upstreams.add_checks(&config.readiness);
     let gateway = Arc::new(Gateway {

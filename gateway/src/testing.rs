@@ -27,7 +27,11 @@ const KITCHEN: &str = r#"
       option (google.api.http) = {put: "/v1/sinks/{string_value}/tags" body: "strings" response_body: "child"};
     }
     rpc Change(ChangeRequest) returns (Sink) {
-      option (google.api.http) = {patch: "/v1/sinks/{sink.string_value}" body: "sink"};
+      option (google.api.http) = {
+        patch: "/v1/sinks/{sink.string_value}" body: "sink"
+        additional_bindings {put: "/v1/sinks/{sink.string_value}" body: "sink"}
+      };
+      option (holdfast.options.v1.method) = {put_mask: "int32_value,colour,child.age"};
     }
     rpc Follow(Sink) returns (stream Sink) {
       option (google.api.http) = {get: "/v1/sinks:follow"};

@@ -1,21 +1,100 @@
-//! What a PATCH changes (AIP-134; JSON Merge Patch, RFC 7396, on the top level): the keys of its body.
+//! What a PATCH changes (AIP-134; JSON Merge Patch, RFC 7396, on the top level): the keys of its body. What a PUT
+//! replaces: the fields that the method's `put_mask` names, whatever the body has.
 //!
-//! A key that is absent leaves its field unchanged, `null` clears it (the mask names it, the message does not set
-//! it), and `{}` changes nothing: the mask is present but empty.
+//! In a PATCH a key that is absent leaves its field unchanged, `null` clears it (the mask names it, the message does
+//! not set it), and `{}` changes nothing: the mask is present but empty. In a PUT what is absent gets its default.
 
+use http::Method;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
 
 use crate::{
     field_path::{self, FieldPath},
     json::Json,
+    routes::BodyRule,
 };
 
 const FIELD: &str = "update_mask";
 /// Says which version is to be changed; it is not itself changed.
 const ETAG: &str = "etag";
 
+/// The mask that a route sets.
+#[derive(Debug)]
+pub(crate) enum MaskRule {
+    /// None.
+    None,
+    /// The keys of the body, unless the query has a mask: on PATCH.
+    OfBody(FieldDescriptor),
+    /// These fields of the resource, always: on PUT.
+    Frozen(FieldDescriptor, Vec<String>),
+}
+
+impl MaskRule {
+    /// The rule of a route; what is wrong with its `put_mask` otherwise.
+    pub(crate) fn of(
+        method: &Method,
+        request: &MessageDescriptor,
+        body: &BodyRule,
+        put_mask: &str,
+    ) -> Result<Self, String> {
+        let Some(mask) = field(request) else {
+            return match put_mask {
+                "" => Ok(Self::None),
+                _ => Err("it has a put_mask, but the request has no update_mask".to_owned()),
+            };
+        };
+        match (method, body) {
+            (&Method::PATCH, BodyRule::Field(_)) => Ok(Self::OfBody(mask)),
+            (&Method::PUT, _) if put_mask.is_empty() => {
+                Err("a PUT of a method with an update_mask needs a put_mask".to_owned())
+            }
+            (&Method::PUT, BodyRule::Field(resource)) => {
+                frozen(resource, put_mask).map(|paths| Self::Frozen(mask, paths))
+            }
+            (&Method::PUT, _) => Err("with a put_mask the body must be one field of the request".to_owned()),
+            _ => Ok(Self::None),
+        }
+    }
+
+    /// The field whose mask no request can choose.
+    pub(crate) fn frozen(&self) -> Option<&FieldDescriptor> {
+        match self {
+            Self::Frozen(field, _) => Some(field),
+            Self::None | Self::OfBody(_) => None,
+        }
+    }
+}
+
+/// The paths of a `put_mask`, each a field of the resource and no part of another.
+fn frozen(resource: &FieldDescriptor, put_mask: &str) -> Result<Vec<String>, String> {
+    let kind = resource.kind();
+    let message = kind.as_message().filter(|_| !resource.is_list() && !resource.is_map());
+    let message = message.ok_or("with a put_mask the body must be a message")?;
+    let mut known: Vec<FieldPath> = Vec::new();
+    for name in put_mask.split(',') {
+        let path = FieldPath::resolve(message, name).filter(|path| path.name() == name);
+        let path =
+            path.ok_or_else(|| format!("the put_mask names {name:?}, which {} does not have", message.name()))?;
+        if known.iter().any(|other| other.overlaps(&path)) {
+            return Err(format!("the put_mask names {name} twice"));
+        }
+        known.push(path);
+    }
+    Ok(known.iter().map(FieldPath::name).collect())
+}
+
+/// A mask of these paths.
+pub(crate) fn of_paths(mask: &FieldDescriptor, paths: impl IntoIterator<Item = String>) -> Option<Value> {
+    let Kind::Message(mask) = mask.kind() else {
+        return None;
+    };
+    let mut value = DynamicMessage::new(mask);
+    let paths = paths.into_iter().map(Value::String).collect();
+    value.set_field_by_name("paths", Value::List(paths));
+    Some(Value::Message(value))
+}
+
 /// The mask field of a request message, if it has one.
-pub(crate) fn field(request: &MessageDescriptor) -> Option<FieldDescriptor> {
+fn field(request: &MessageDescriptor) -> Option<FieldDescriptor> {
     request.get_field_by_name(FIELD).filter(|field| {
         !field.is_list()
             && matches!(field.kind(), Kind::Message(message) if message.full_name() == "google.protobuf.FieldMask")
@@ -29,7 +108,7 @@ pub(crate) fn of_body(
     body: &Json,
     bound: &[FieldPath],
 ) -> Option<Value> {
-    let (Kind::Message(mask), Kind::Message(message)) = (mask.kind(), resource.kind()) else {
+    let Kind::Message(message) = resource.kind() else {
         return None;
     };
     let names = body
@@ -42,9 +121,6 @@ pub(crate) fn of_body(
                 .iter()
                 .any(|path| path.fields().first() == Some(resource) && path.fields().get(1) == Some(field))
         })
-        .map(|field| Value::String(field.name().to_owned()))
-        .collect();
-    let mut value = DynamicMessage::new(mask);
-    value.set_field_by_name("paths", Value::List(names));
-    Some(Value::Message(value))
+        .map(|field| field.name().to_owned());
+    of_paths(mask, names)
 }

@@ -283,6 +283,7 @@ fn a_body_where_none_is_taken_and_none_where_one_is_needed() {
     for (line, body) in [
         ("GET /v1/sinks", "{}"),
         ("PATCH /v1/sinks/a", ""),
+        ("PUT /v1/sinks/a", ""),
         ("PUT /v1/sinks/a/tags", ""),
         ("POST /v1/sinks/a:make", "[]"),
         ("POST /v1/sinks/a:make", "null"),
@@ -327,4 +328,38 @@ fn a_patch_with_a_mask_of_its_own_keeps_it() {
         r#"{"boolValue": true}"#,
         &json!({"sink": {"stringValue": "a", "boolValue": true}, "updateMask": ""}),
     );
+}
+
+#[test]
+fn a_put_replaces_its_fields_whatever_the_body_has() {
+    let mask = "int32Value,colour,child.age";
+    for (body, sink) in [
+        ("{}", json!({})),
+        (
+            r#"{"int32Value": 1, "colour": null, "stringValue": "a"}"#,
+            json!({"int32Value": 1}),
+        ),
+        (
+            r#"{"boolValue": true, "etag": "v1"}"#,
+            json!({"boolValue": true, "etag": "v1"}),
+        ),
+    ] {
+        let mut sink = sink;
+        sink["stringValue"] = "a".into();
+        bound("PUT /v1/sinks/a", body, &json!({"sink": sink, "updateMask": mask}));
+    }
+    bound(
+        "PUT /v1/sinks/a?validateOnly=true",
+        "{}",
+        &json!({"sink": {"stringValue": "a"}, "updateMask": mask, "validateOnly": true}),
+    );
+    refused("PUT /v1/sinks/a?updateMask=etag", "{}", &["update_mask"]);
+    refused("PUT /v1/sinks/a?update_mask.paths=etag", "{}", &["update_mask.paths"]);
+    refused(
+        "PUT /v1/sinks/a",
+        r#"{"bogus": 1, "stringValue": "b"}"#,
+        &["sink.bogus", "sink.string_value"],
+    );
+    refused("PUT /v1/sinks/a", "null", &["sink"]);
+    refused("PUT /v1/sinks/a", "[]", &["sink"]);
 }

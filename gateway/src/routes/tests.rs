@@ -198,6 +198,56 @@ fn a_part_of_raw_bytes_is_no_response_body() {
 }
 
 #[test]
+fn a_put_of_a_masked_method_needs_a_mask_that_fits() {
+    let refused = |request: &str, http: &str, put_mask: &str| {
+        let method = format!(
+            r#"rpc Change({request}) returns (Sink) {{
+                option (google.api.http) = {{{http}}};
+                option (holdfast.options.v1.method) = {{put_mask: "{put_mask}"}};
+            }}"#
+        );
+        testing::routes(&method).err().map(|refused| refused.to_string())
+    };
+    let put = r#"put: "/v1/sinks" body: "sink""#;
+    for good in ["int32_value", "int32_value,child.age,counts"] {
+        assert_eq!(refused("ChangeRequest", put, good), None, "{good}");
+    }
+    for (request, http, put_mask, named) in [
+        ("ChangeRequest", put, "", "needs a put_mask"),
+        ("ChangeRequest", put, "nothing", "nothing"),
+        ("ChangeRequest", put, "int32_value,", r#""""#),
+        ("ChangeRequest", put, "int32Value", "int32Value"),
+        ("ChangeRequest", put, "child.nothing", "child.nothing"),
+        ("ChangeRequest", put, "child,child.age", "child.age twice"),
+        (
+            "ChangeRequest",
+            r#"put: "/v1/sinks" body: "*""#,
+            "int32_value",
+            "one field",
+        ),
+        (
+            "ChangeRequest",
+            r#"put: "/v1/sinks" body: "validate_only""#,
+            "int32_value",
+            "a message",
+        ),
+        (
+            "ChangeRequest",
+            r#"patch: "/v1/sinks" body: "sink""#,
+            "int32_value",
+            "no PUT",
+        ),
+        ("Sink", r#"put: "/v1/sinks" body: "child""#, "name", "no update_mask"),
+    ] {
+        let refused = refused(request, http, put_mask).unwrap_or_else(|| panic!("{http} {put_mask}"));
+        assert!(
+            refused.contains("kitchen.v1.Kitchen.Change") && refused.contains(named),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
 fn a_method_that_no_upstream_serves_is_refused() {
     let pool = testing::pool(r#"rpc Get(Sink) returns (Sink) { option (google.api.http) = {get: "/v1/sinks"}; }"#);
     let refused = RouteTable::read(&pool, upstreams::serving).expect_err("nobody serves a kitchen");

@@ -5,8 +5,10 @@
 mod calls;
 mod errors;
 mod far_end;
+mod kitchen;
 mod limits;
 mod metadata;
 mod outages;
+mod replacing;
 mod streams;
 mod world;

@@ -6,7 +6,7 @@ use gateway::Config;
 use http::Uri;
 use ipnet::IpNet;
 use platform::{
-    secret::Secret, service_credential::ServiceKeys, serving::Readiness, testing::ManualClock, tls::ClientTls,
+    access, secret::Secret, service_credential::ServiceKeys, serving::Readiness, testing::ManualClock, tls::ClientTls,
 };
 use serde_json::Value;
 use tokio::{
@@ -50,6 +50,7 @@ impl World {
         let clock = Arc::new(ManualClock::new());
         let readiness = Readiness::default();
         let mut config = Config {
+            contracts: access::descriptor_pool(),
             tls: ClientTls::default(),
             auth_addr: vec![uri(auth.address)],
             task_addr: vec![uri(task.address)],
