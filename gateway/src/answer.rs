@@ -4,31 +4,31 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use axum::body::{Body, Bytes};
 use http::{
-    HeaderValue, Response,
+    HeaderName, HeaderValue, Response,
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION},
 };
-use prost_reflect::{DynamicMessage, Kind, ReflectMessage as _, SerializeOptions, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage as _, SerializeOptions, Value};
 use serde::{Serialize, Serializer};
 
 use crate::{
     field_path::FieldPath,
-    forward::Begun,
     percent,
     problem::Problem,
     raw_body,
     routes::Route,
-    rpc::{Answers, fields_of_location},
+    rpc::{Answers, Rpc, fields_of_location},
 };
 
 /// Fields without presence are always written, defaults included; fields with presence only when they are set.
 const JSON: SerializeOptions = SerializeOptions::new().skip_default_fields(false);
 const JSON_TYPE: HeaderValue = HeaderValue::from_static("application/json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// The answer of a route to a message from its service.
 pub(crate) fn of(route: &Route, message: &DynamicMessage) -> Result<Response<Body>, Problem> {
     let (content_type, body) = match route.rpc.answers {
-        Answers::Json => (JSON_TYPE, json(route, message)?),
+        Answers::Json | Answers::Events => (JSON_TYPE, json(&route.rpc, route.response_body.as_ref(), message)?),
         Answers::Raw | Answers::RawStream => (raw_body::content_type(message), raw_body::data(message)),
     };
     let (caching, etag) = match route.rpc.cache_seconds {
@@ -56,22 +56,23 @@ pub(crate) fn of(route: &Route, message: &DynamicMessage) -> Result<Response<Bod
     Ok(response)
 }
 
-/// The answer of a route to a stream from its service.
-pub(crate) fn streamed(route: &Route, begun: Begun) -> Response<Body> {
-    let (content_type, body) = match begun.first {
-        Some(first) => (raw_body::content_type(&first), raw_body::streamed(first, begun.rest)),
-        None => (raw_body::UNKNOWN_TYPE, Body::empty()),
-    };
+/// The answer of a route to a stream from its service, already written as a body of this type.
+pub(crate) fn streamed(route: &Route, content_type: HeaderValue, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = route.rpc.success_status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, NO_STORE);
+    if route.rpc.answers == Answers::Events {
+        // nginx would collect events until a buffer is full.
+        headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    }
     response
 }
 
-fn json(route: &Route, message: &DynamicMessage) -> Result<Bytes, Problem> {
-    let body = match &route.response_body {
+/// A message as JSON on one line, or the field of it that is the response body.
+pub(crate) fn json(rpc: &Rpc, part_only: Option<&FieldDescriptor>, message: &DynamicMessage) -> Result<Bytes, Problem> {
+    let body = match part_only {
         None => serde_json::to_vec(&Whole(message)),
         Some(field) => part(
             message,
@@ -80,7 +81,7 @@ fn json(route: &Route, message: &DynamicMessage) -> Result<Bytes, Problem> {
         ),
     };
     body.map(Bytes::from).map_err(|error| {
-        let method = route.rpc.method.full_name();
+        let method = rpc.method.full_name();
         tracing::error!(rpc.method = method, %error, "the answer has no JSON form");
         Problem::internal()
     })

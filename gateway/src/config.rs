@@ -8,6 +8,7 @@ use platform::{
     access,
     clock::{Clock, SystemClock},
     configuration::{Mistake, Settings},
+    entropy::{Entropy, SystemEntropy},
     service_credential::ServiceKeys,
     serving::Readiness,
     tls::ClientTls,
@@ -31,6 +32,8 @@ pub struct Config {
     pub service_keys: ServiceKeys,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Keeps clients from coming back all at once.
+    pub entropy: Arc<dyn Entropy>,
     /// Gets the gateway's checks, and is what its `/readyz` says. It must not be the readiness of a service that
     /// these checks ask: each would wait for the other to be ready first.
     pub readiness: Readiness,
@@ -47,6 +50,7 @@ impl Config {
             trusted_proxies: settings.trusted_proxies.clone(),
             service_keys: settings.require_service_keys()?,
             clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
             readiness,
         })
     }

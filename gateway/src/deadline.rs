@@ -54,11 +54,6 @@ impl Deadline {
     pub(crate) fn remaining(self) -> Duration {
         self.end.saturating_duration_since(Instant::now())
     }
-
-    /// Whether it has passed.
-    pub(crate) fn has_passed(self) -> bool {
-        self.remaining().is_zero()
-    }
 }
 
 /// The answer when it has passed.

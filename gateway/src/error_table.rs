@@ -27,11 +27,12 @@ const BY_CODE: [(Code, u16); 16] = [
 ];
 
 /// The reasons whose status is not that of their code, and those that the gateway gives itself.
-const BY_REASON: [(&str, u16); 14] = [
+const BY_REASON: [(&str, u16); 15] = [
     ("FIELD_INVALID", 400),
     ("MESSAGE_MALFORMED", 400),
     ("ROUTE_NOT_FOUND", 404),
     ("METHOD_NOT_ALLOWED", 405),
+    ("NOT_ACCEPTABLE", 406),
     ("SYNC_TOKEN_EXPIRED", 410),
     ("MESSAGE_TOO_LARGE", 413),
     ("URI_TOO_LONG", 414),

@@ -1,11 +1,8 @@
 //! The call: a message of the pool to an upstream, and the answer back, whole or as a stream.
 
-use std::{error::Error, net::IpAddr, time::Duration};
+use std::{error::Error, net::IpAddr, sync::Arc, time::Duration};
 
-use futures_util::{
-    TryStreamExt as _,
-    stream::{BoxStream, try_unfold},
-};
+use futures_util::stream::{BoxStream, try_unfold};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::AUTHORIZATION};
 use platform::{
     clock::Clock,
@@ -14,14 +11,12 @@ use platform::{
     },
     serving::REQUEST_ID,
 };
-use prost::Message as _;
-use prost_reflect::{DynamicMessage, MessageDescriptor};
+use prost_reflect::DynamicMessage;
 use tokio::time::{Instant, timeout_at};
 use tonic::{
     Code, Request, Status, Streaming,
     body::Body,
     client::{Grpc, GrpcService},
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     metadata::MetadataMap,
     transport::{self, Channel},
 };
@@ -30,6 +25,7 @@ use tracing::Span;
 
 use crate::{
     client,
+    codec::DynamicCodec,
     deadline::{self, Deadline},
     problem::Problem,
     rpc::Rpc,
@@ -101,7 +97,7 @@ pub(crate) async fn unary(
     };
     match timeout_at(deadline.end() + MARGIN, call).await {
         Ok(Ok(answer)) => Ok(answer.into_inner()),
-        Ok(Err(status)) => Err(failure(&status, rpc, upstream, deadline)),
+        Ok(Err(status)) => Err(failure(&status, rpc, upstream, Some(deadline.end()))),
         Err(_) => Err(deadline::exceeded()),
     }
 }
@@ -110,32 +106,59 @@ pub(crate) async fn unary(
 pub(crate) struct Begun {
     /// The first message; `None` if there is none.
     pub(crate) first: Option<DynamicMessage>,
-    /// The others, each fetched when it is asked for; dropping this cancels the call. It ends with an error, which
-    /// is in the log then, if it breaks off or the client's own deadline passes.
-    pub(crate) rest: BoxStream<'static, Result<DynamicMessage, BrokenOff>>,
+    /// The others, each fetched when it is asked for; dropping this cancels the call. It ends with an error if it
+    /// breaks off or the client's own deadline passes.
+    pub(crate) rest: BoxStream<'static, Result<DynamicMessage, Status>>,
+    /// What can explain that error.
+    pub(crate) origin: Origin,
 }
 
-/// Why a body ends before it is whole. The client cannot be told more: the status is long sent.
+/// Where a stream comes from. The rest of it is read after the request was answered, out of its span.
+pub(crate) struct Origin {
+    /// What was called.
+    pub(crate) rpc: Arc<Rpc>,
+    upstream: &'static str,
+    end: Option<Instant>,
+    span: Span,
+}
+
+impl Origin {
+    /// The error for the client, where it can still be told.
+    pub(crate) fn explain(&self, status: &Status) -> Problem {
+        self.span
+            .in_scope(|| failure(status, &self.rpc, self.upstream, self.end))
+    }
+
+    /// The error where the client cannot be told; then it is in the log.
+    pub(crate) fn cut(&self, status: &Status) -> BrokenOff {
+        let (upstream, method) = (self.upstream, self.rpc.method.full_name());
+        self.span
+            .in_scope(|| tracing::warn!(upstream, rpc.method = method, %status, "an answer broke off"));
+        BrokenOff
+    }
+}
+
+/// Why a body ends before it is whole.
 #[derive(Debug, thiserror::Error)]
-#[error("the answer broke off")]
+#[error("the body broke off")]
 pub(crate) struct BrokenOff;
 
 /// Calls a method that answers with a stream, and waits for the first message, until the deadline.
 pub(crate) async fn streaming(
     upstreams: &Upstreams,
-    rpc: &Rpc,
+    rpc: &Arc<Rpc>,
     message: DynamicMessage,
     metadata: MetadataMap,
     deadline: Deadline,
 ) -> Result<Begun, Problem> {
-    let (channel, upstream) = upstreams.get(rpc.upstream);
+    let (place, upstream) = upstreams.streams(rpc.upstream)?;
     let mut request = Request::from_parts(metadata, tonic::Extensions::default(), message);
     let end = deadline.stream_end();
     if let Some(end) = end {
         request.set_timeout(end.saturating_duration_since(Instant::now()));
     }
     let call = async {
-        let mut grpc = client(channel);
+        let mut grpc = client(place.channel.clone());
         grpc.ready().await.map_err(Status::from_error)?;
         let codec = DynamicCodec(rpc.method.output());
         let answer = grpc.server_streaming(request, rpc.path.clone(), codec).await?;
@@ -144,23 +167,22 @@ pub(crate) async fn streaming(
     };
     let (first, messages) = match timeout_at(deadline.end() + MARGIN, call).await {
         Ok(Ok(begun)) => begun,
-        Ok(Err(status)) => return Err(failure(&status, rpc, upstream, deadline)),
+        Ok(Err(status)) => return Err(failure(&status, rpc, upstream, Some(deadline.end()))),
         Err(_) => return Err(deadline::exceeded()),
     };
-    // The rest is read after the request was answered, out of its span.
-    let (span, method) = (Span::current(), rpc.method.clone());
-    let rest = try_unfold(messages, move |mut messages| async move {
+    let rest = try_unfold((messages, place), move |(mut messages, place)| async move {
         let next = next(&mut messages, end).await?;
-        Ok(next.map(|message| (message, messages)))
-    });
-    let rest = rest.map_err(move |status: Status| {
-        let method = method.full_name();
-        span.in_scope(|| tracing::warn!(upstream, rpc.method = method, %status, "an answer broke off"));
-        BrokenOff
+        Ok(next.map(|message| (message, (messages, place))))
     });
     Ok(Begun {
         first,
         rest: Box::pin(rest),
+        origin: Origin {
+            rpc: rpc.clone(),
+            upstream,
+            end,
+            span: Span::current(),
+        },
     })
 }
 
@@ -194,13 +216,15 @@ fn refuse_other_than_ok<B>(
 
 /// A status in the contract's form is the service's answer. Any other was made on the way, by a transport or by
 /// something that is not our service: then it is never the client's credentials that are at fault.
-fn failure(status: &Status, rpc: &Rpc, upstream: &'static str, deadline: Deadline) -> Problem {
+///
+/// `end` is when the call's time is up.
+fn failure(status: &Status, rpc: &Rpc, upstream: &'static str, end: Option<Instant>) -> Problem {
     if let Some(answered) = Problem::of_status(status, rpc) {
         return answered;
     }
     let (code, method) = (status.code(), rpc.method.full_name());
     let made_here = status.source().is_some();
-    if code == Code::DeadlineExceeded || (code == Code::Cancelled && deadline.has_passed()) {
+    if code == Code::DeadlineExceeded || (code == Code::Cancelled && end.is_some_and(|end| end <= Instant::now())) {
         return deadline::exceeded();
     }
     if code == Code::Unavailable || made_here {
@@ -211,49 +235,5 @@ fn failure(status: &Status, rpc: &Rpc, upstream: &'static str, deadline: Deadlin
     match code {
         Code::Unimplemented => Problem::new("METHOD_UNKNOWN", "the service does not have this method yet"),
         _ => Problem::internal(),
-    }
-}
-
-/// Messages of the pool as protobuf.
-struct DynamicCodec(MessageDescriptor);
-
-impl Codec for DynamicCodec {
-    type Encode = DynamicMessage;
-    type Decode = DynamicMessage;
-    type Encoder = DynamicEncoder;
-    type Decoder = DynamicDecoder;
-
-    fn encoder(&mut self) -> DynamicEncoder {
-        DynamicEncoder
-    }
-
-    fn decoder(&mut self) -> DynamicDecoder {
-        DynamicDecoder(self.0.clone())
-    }
-}
-
-struct DynamicEncoder;
-
-impl Encoder for DynamicEncoder {
-    type Item = DynamicMessage;
-    type Error = Status;
-
-    fn encode(&mut self, message: DynamicMessage, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        message
-            .encode(buffer)
-            .map_err(|error| Status::internal(error.to_string()))
-    }
-}
-
-struct DynamicDecoder(MessageDescriptor);
-
-impl Decoder for DynamicDecoder {
-    type Item = DynamicMessage;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<DynamicMessage>, Status> {
-        DynamicMessage::decode(self.0.clone(), buffer)
-            .map(Some)
-            .map_err(|error| Status::internal(error.to_string()))
     }
 }

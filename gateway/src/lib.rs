@@ -10,24 +10,28 @@
 //! 5. `binding` — path, query and body into one message; `json` (text to a tree), `json_message` (a tree to a
 //!    message), `scalar` (one value from text), `field_path` (`task.id`), `update_mask` (what a PATCH changes),
 //!    `percent` (URI escapes).
-//! 6. `conditions` — `If-Match`, `If-None-Match`; `idempotency` — `Idempotency-Key`.
-//! 7. `upstreams`, `client`, `forward` — where it goes, for whom, and the call itself.
-//! 8. `answer` — the success, as JSON; `raw_body` — as the bytes of `google.api.HttpBody`, streamed or not;
-//!    `problem`, `error_table` — everything else, as problem+json.
+//! 6. `conditions` — `If-Match`, `If-None-Match`; `idempotency` — `Idempotency-Key`; `resume` — `Last-Event-ID`.
+//! 7. `upstreams`, `stream_channels`, `client`, `forward`, `codec` — where it goes, for whom, and the call itself.
+//! 8. `answer` — the success, as JSON; `raw_body` — as the bytes of `google.api.HttpBody`, streamed or not; `events` —
+//!    as a stream of messages, in the form that `accept` finds; `problem`, `error_table` — everything else, as
+//!    problem+json.
 //!
-//! Streams of anything but `google.api.HttpBody`, and requests that stream, get no route yet.
+//! Requests that stream get no route yet.
 
 pub mod config;
 pub mod error;
 
+mod accept;
 mod answer;
 mod binding;
 mod body;
 mod client;
+mod codec;
 mod conditions;
 mod deadline;
 mod documents;
 mod error_table;
+mod events;
 mod field_path;
 mod forward;
 mod idempotency;
@@ -37,10 +41,12 @@ mod percent;
 mod probes;
 mod problem;
 mod raw_body;
+mod resume;
 mod routes;
 mod rpc;
 mod scalar;
 mod service;
+mod stream_channels;
 mod template;
 #[cfg(test)]
 mod testing;
@@ -56,7 +62,7 @@ use tokio_util::sync::CancellationToken;
 /// Serves HTTP until the shutdown, then drains. Fails at once if the contracts have a route that cannot be
 /// served; adds its checks (both services answer SERVING) to the configuration's readiness.
 pub async fn serve(sockets: impl Into<Sockets>, config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
-    let service = service::http_service(config)?;
+    let service = service::http_service(config, shutdown.clone())?;
     serving::serve(sockets, service, Protocol::Any, shutdown).await;
     Ok(())
 }

@@ -152,8 +152,8 @@ impl Problem {
         })
     }
 
-    /// The answer. Never cached: what is not there now may be there next.
-    pub(crate) fn into_response(self, request_id: &str) -> Response<Body> {
+    /// The body of the answer, on one line.
+    pub(crate) fn to_json(&self, request_id: &str) -> Vec<u8> {
         let body = ProblemJson {
             r#type: format!("urn:holdfast:error:{}", self.reason),
             title: title(&self.reason),
@@ -164,8 +164,12 @@ impl Problem {
             errors: &self.violations,
         };
         // Strings and numbers always serialise.
-        let body = serde_json::to_vec(&body).unwrap_or_default();
-        let mut response = Response::new(Body::from(body));
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+
+    /// The answer. Never cached: what is not there now may be there next.
+    pub(crate) fn into_response(self, request_id: &str) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.to_json(request_id)));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -186,7 +190,8 @@ impl Problem {
         response
     }
 
-    fn retry_delay(&self) -> Option<Duration> {
+    /// After how long a retry may succeed, if that is known.
+    pub(crate) fn retry_delay(&self) -> Option<Duration> {
         match (&self.hint, self.status) {
             (Hint::RetryAfter(delay), _) => Some(*delay),
             (_, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => Some(DEFAULT_RETRY_AFTER),

@@ -2,14 +2,14 @@
 //! for other gateways and are not read.
 
 use axum::body::{Body, Bytes};
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::HeaderValue;
 use prost_reflect::{DynamicMessage, Value};
 
-use crate::forward::BrokenOff;
+use crate::forward::Begun;
 
 /// The type of a body that does not say (RFC 9110, section 8.3).
-pub(crate) const UNKNOWN_TYPE: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const UNKNOWN_TYPE: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 /// The Content-Type that a message asks for.
 pub(crate) fn content_type(message: &DynamicMessage) -> HeaderValue {
@@ -28,11 +28,14 @@ pub(crate) fn data(message: &DynamicMessage) -> Bytes {
     }
 }
 
-/// A body that passes messages on as they come. A message is asked for when the client has taken the one before.
-pub(crate) fn streamed(
-    first: DynamicMessage,
-    rest: impl Stream<Item = Result<DynamicMessage, BrokenOff>> + Send + 'static,
-) -> Body {
-    let messages = stream::iter([Ok(first)]).chain(rest);
-    Body::from_stream(messages.map_ok(|message| data(&message)))
+/// A body that passes messages on as they come, of the type that the first one says. A message is asked for when the
+/// client has taken the one before.
+pub(crate) fn streamed(begun: Begun) -> (HeaderValue, Body) {
+    let Begun { first, rest, origin } = begun;
+    let content_type = first.as_ref().map_or(UNKNOWN_TYPE, content_type);
+    let messages = stream::iter(first.map(Ok)).chain(rest);
+    let bytes = messages
+        .map_ok(|message| data(&message))
+        .map_err(move |status| origin.cut(&status));
+    (content_type, Body::from_stream(bytes))
 }

@@ -1,5 +1,5 @@
 //! The route table: every method with a `google.api.http` annotation that HTTP can carry, read from the
-//! descriptors. Requests that stream have no route, nor have streams of anything but `google.api.HttpBody`.
+//! descriptors. Requests that stream have no route.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -163,7 +163,7 @@ fn route(rpc: &Arc<Rpc>, rule: &DynamicMessage) -> Result<Route, StartError> {
     };
     if response_body.is_some() && rpc.answers != Answers::Json {
         return Err(refuse(
-            "a part of google.api.HttpBody is not a response body".to_owned(),
+            "a part of google.api.HttpBody, or of each message of a stream, is not a response body".to_owned(),
         ));
     }
     let mask = MaskRule::of(&http_method, &request, &body, &rpc.put_mask).map_err(&refuse)?;

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use http::{StatusCode, uri::PathAndQuery};
 use platform::access;
-use prost_reflect::{DescriptorPool, MethodDescriptor};
+use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MessageDescriptor, MethodDescriptor, OneofDescriptor};
 
 use crate::{error::StartError, field_path::FieldPath};
 
@@ -27,6 +27,8 @@ pub(crate) struct Rpc {
     pub(crate) request_id_field: Option<FieldPath>,
     /// The fields that a PUT replaces, by commas; empty: there is no such PUT.
     pub(crate) put_mask: String,
+    /// What its events are, if it answers with [`Answers::Events`].
+    pub(crate) events: EventRules,
     /// The scope that a caller needs; empty: none.
     pub(crate) scope: String,
     /// For how long anyone may keep a success, in seconds; `None`: not at all.
@@ -44,6 +46,19 @@ pub(crate) enum Answers {
     Raw,
     /// A stream of them: the bytes one after the other, of the type that the first one says.
     RawStream,
+    /// A stream of other messages: each is an event, or a line.
+    Events,
+}
+
+/// What the messages of a stream are as Server-Sent Events.
+#[derive(Debug, Default)]
+pub(crate) struct EventRules {
+    /// The oneof of the response whose set field names an event.
+    pub(crate) name: Option<OneofDescriptor>,
+    /// The field of the response that is the event's id.
+    pub(crate) id: Option<FieldPath>,
+    /// The field of the request that a Last-Event-ID header sets.
+    pub(crate) resume: Option<FieldPath>,
 }
 
 impl Answers {
@@ -54,7 +69,8 @@ impl Answers {
             (false, false, false) => Some(Self::Json),
             (false, false, true) => Some(Self::Raw),
             (false, true, true) => Some(Self::RawStream),
-            (false, true, false) | (true, ..) => None,
+            (false, true, false) => Some(Self::Events),
+            (true, ..) => None,
         }
     }
 }
@@ -67,88 +83,150 @@ impl Rpc {
         upstream: usize,
         answers: Answers,
     ) -> Result<Self, StartError> {
-        const NO_SIDE_EFFECTS: i32 = 1;
-        const PUBLIC: i32 = 1;
-        let rules = access::method_rules(pool, method);
-        let rule = |name: &str| rules.as_ref().and_then(|rules| rules.get_field_by_name(name));
-        let text = |name: &str| {
-            rule(name)
-                .and_then(|value| value.as_str().map(str::to_owned))
-                .unwrap_or_default()
+        let rules = Rules {
+            method,
+            rules: access::method_rules(pool, method),
         };
-        let refuse = |problem: String| StartError::Route {
-            method: method.full_name().to_owned(),
-            pattern: String::new(),
-            problem,
-        };
+        let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
+        Ok(Self {
+            path: PathAndQuery::try_from(path).map_err(|error| rules.refuse(error.to_string()))?,
+            method: method.clone(),
+            upstream,
+            success_status: rules.success_status()?,
+            location: rules.location()?,
+            etag_field: rules.text_field("etag_field", &method.input())?,
+            request_id_field: rules.text_field("request_id_field", &method.input())?,
+            put_mask: rules.text("put_mask"),
+            events: rules.events(answers)?,
+            scope: rules.text("scope"),
+            cache_seconds: rules.cache_seconds(answers)?,
+            answers,
+        })
+    }
 
-        let status = rule("success_status").and_then(|status| status.as_i32()).unwrap_or(0);
-        let success_status = match status {
-            0 => StatusCode::OK,
+    /// Why the gateway refuses to start: something about the method as a whole.
+    pub(crate) fn refuse(&self, problem: &str) -> StartError {
+        refuse(&self.method, problem.to_owned())
+    }
+}
+
+/// The `holdfast.options.v1.MethodRules` of a method.
+struct Rules<'a> {
+    method: &'a MethodDescriptor,
+    rules: Option<DynamicMessage>,
+}
+
+impl Rules<'_> {
+    fn text(&self, rule: &str) -> String {
+        let value = self.rules.as_ref().and_then(|rules| rules.get_field_by_name(rule));
+        value
+            .and_then(|value| value.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    }
+
+    fn number(&self, rule: &str) -> i32 {
+        let value = self.rules.as_ref().and_then(|rules| rules.get_field_by_name(rule));
+        value
+            .and_then(|value| value.as_i32().or_else(|| value.as_enum_number()))
+            .unwrap_or(0)
+    }
+
+    /// The string field that a rule names.
+    fn text_field(&self, rule: &str, message: &MessageDescriptor) -> Result<Option<FieldPath>, StartError> {
+        match self.text(rule).as_str() {
+            "" => Ok(None),
+            name => FieldPath::single(message, name)
+                .filter(|path| path.leaf().kind() == Kind::String)
+                .map(Some)
+                .ok_or_else(|| {
+                    let message = message.name();
+                    self.refuse(format!("the {rule}, {name}, is not a string field of {message}"))
+                }),
+        }
+    }
+
+    fn success_status(&self) -> Result<StatusCode, StartError> {
+        match self.number("success_status") {
+            0 => Ok(StatusCode::OK),
             status => u16::try_from(status)
                 .ok()
                 .and_then(|status| StatusCode::from_u16(status).ok())
                 .filter(StatusCode::is_success)
-                .ok_or_else(|| refuse(format!("{status} is not the status of a success")))?,
-        };
-        let location = text("location");
-        for field in fields_of_location(&location) {
-            if FieldPath::resolve(&method.output(), field).is_none() {
-                return Err(refuse(format!(
-                    "the location names {field}, which the response does not have"
-                )));
-            }
+                .ok_or_else(|| self.refuse(format!("{status} is not the status of a success"))),
         }
-        let field = |rule: &str| match text(rule).as_str() {
-            "" => Ok(None),
-            name => FieldPath::single(&method.input(), name)
-                .map(Some)
-                .ok_or_else(|| refuse(format!("the {rule}, {name}, is not a field of the request"))),
-        };
-        let (etag_field, request_id_field) = (field("etag_field")?, field("request_id_field")?);
-        let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
-        let has_no_side_effects = method
+    }
+
+    fn location(&self) -> Result<Option<String>, StartError> {
+        let location = self.text("location");
+        let unknown = fields_of_location(&location)
+            .find(|field| FieldPath::resolve(&self.method.output(), field).is_none())
+            .map(|field| format!("the location names {field}, which the response does not have"));
+        match unknown {
+            Some(unknown) => Err(self.refuse(unknown)),
+            None => Ok(Some(location).filter(|location| !location.is_empty())),
+        }
+    }
+
+    fn cache_seconds(&self, answers: Answers) -> Result<Option<NonZeroU32>, StartError> {
+        const NO_SIDE_EFFECTS: i32 = 1;
+        const PUBLIC: i32 = 1;
+        let has_no_side_effects = self
+            .method
             .options()
             .get_field_by_name("idempotency_level")
             .and_then(|level| level.as_enum_number())
             == Some(NO_SIDE_EFFECTS);
-        let is_public = rule("access").and_then(|access| access.as_enum_number()) == Some(PUBLIC);
-        let seconds = rule("cache_seconds").and_then(|seconds| seconds.as_i32()).unwrap_or(0);
+        let seconds = self.number("cache_seconds");
         let cache_seconds = u32::try_from(seconds).map(NonZeroU32::new).map_err(|_| {
-            refuse(format!(
+            self.refuse(format!(
                 "{seconds} is not a number of seconds for which to keep an answer"
             ))
         })?;
         // A stream's hash would be known only at its end.
-        let may_be_kept = is_public && has_no_side_effects && answers != Answers::RawStream;
-        if cache_seconds.is_some() && !may_be_kept {
+        let is_whole = matches!(answers, Answers::Json | Answers::Raw);
+        if cache_seconds.is_some() && !(is_whole && has_no_side_effects && self.number("access") == PUBLIC) {
             let whose = "only the answer of a public method without side effects, and no stream, may be kept";
-            return Err(refuse(whose.to_owned()));
+            return Err(self.refuse(whose.to_owned()));
         }
-        Ok(Self {
-            path: PathAndQuery::try_from(path).map_err(|error| refuse(error.to_string()))?,
-            method: method.clone(),
-            upstream,
-            success_status,
-            location: Some(location).filter(|location| !location.is_empty()),
-            etag_field,
-            request_id_field,
-            put_mask: text("put_mask"),
-            scope: text("scope"),
-            cache_seconds,
-            answers,
-        })
+        Ok(cache_seconds)
+    }
+
+    fn events(&self, answers: Answers) -> Result<EventRules, StartError> {
+        let (input, output) = (self.method.input(), self.method.output());
+        let name = self.text("event_oneof");
+        let events = EventRules {
+            name: output
+                .oneofs()
+                .find(|oneof| oneof.name() == name && !oneof.is_synthetic()),
+            id: self.text_field("event_id_field", &output)?,
+            resume: self.text_field("resume_field", &input)?,
+        };
+        if !name.is_empty() && events.name.is_none() {
+            return Err(self.refuse(format!("the event_oneof, {name}, is not a oneof of the response")));
+        }
+        if answers == Answers::Events {
+            // The last event, or line, of a stream that ends early.
+            return match output.fields().find(|field| field.json_name() == "error") {
+                Some(_) => Err(self.refuse("a field named error could be taken for the end of the stream".to_owned())),
+                None => Ok(events),
+            };
+        }
+        if events.name.is_some() || events.id.is_some() || events.resume.is_some() {
+            return Err(self.refuse("only a stream of messages has events".to_owned()));
+        }
+        Ok(events)
+    }
+
+    fn refuse(&self, problem: String) -> StartError {
+        refuse(self.method, problem)
     }
 }
 
-impl Rpc {
-    /// Why the gateway refuses to start: something about the method as a whole.
-    pub(crate) fn refuse(&self, problem: &str) -> StartError {
-        StartError::Route {
-            method: self.method.full_name().to_owned(),
-            pattern: String::new(),
-            problem: problem.to_owned(),
-        }
+fn refuse(method: &MethodDescriptor, problem: String) -> StartError {
+    StartError::Route {
+        method: method.full_name().to_owned(),
+        pattern: String::new(),
+        problem,
     }
 }
 

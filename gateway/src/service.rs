@@ -9,6 +9,7 @@ use http::{
     header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS},
 };
 use platform::serving::{HttpService, PeerAddress, RequestId, RequestLogLayer};
+use tokio_util::sync::CancellationToken;
 use tower::{Layer as _, service_fn, util::BoxCloneSyncService};
 
 use crate::{
@@ -19,9 +20,11 @@ use crate::{
     deadline::Deadline,
     documents::Document,
     error::StartError,
+    events::{self, Form},
     forward, idempotency,
     probes::Probe,
     problem::Problem,
+    raw_body, resume,
     routes::{Found, Route, RouteTable},
     rpc::Answers,
     upstreams::{self, Upstreams},
@@ -35,11 +38,14 @@ struct Gateway {
     routes: RouteTable,
     upstreams: Upstreams,
     bodies: Bodies,
+    shutdown: CancellationToken,
 }
 
 /// All middleware, outermost first: the request's id and its log line; the headers that every answer has, and no
 /// body for HEAD; errors and panics become problem+json; the routes.
-pub(crate) fn http_service(config: Config) -> Result<HttpService, StartError> {
+///
+/// Streams of messages end with the shutdown; everything else is left to end by itself.
+pub(crate) fn http_service(config: Config, shutdown: CancellationToken) -> Result<HttpService, StartError> {
     let routes = RouteTable::read(&config.contracts, upstreams::serving)?;
     let upstreams = Upstreams::new(&config);
     upstreams.add_checks(&config.readiness);
@@ -48,6 +54,7 @@ pub(crate) fn http_service(config: Config) -> Result<HttpService, StartError> {
         routes,
         upstreams,
         bodies: Bodies::default(),
+        shutdown,
     });
     let service = service_fn(move |request: Request<Body>| {
         let gateway = gateway.clone();
@@ -109,22 +116,43 @@ impl Gateway {
             body::require_json(&head.headers)?;
         }
         let mut message = binding::bind(route, segments, head.uri.query(), content.bytes())?;
+        resume::apply(&head.headers, &route.rpc, &mut message)?;
         idempotency::apply(&head.headers, &route.rpc, &mut message)?;
         let condition = conditions::apply_if_match(&head.headers, &head.method, &route.rpc, &mut message)?;
         let peer = head.extensions.get::<PeerAddress>();
         let address = peer.map(|peer| client::address(peer.0.ip(), &head.headers, &self.config.trusted_proxies));
         let service_token = forward::service_token(&self.config.service_keys, &*self.config.clock);
         let metadata = forward::metadata(&head.headers, request_id, address, &service_token);
-        let (upstreams, rpc) = (&self.upstreams, &*route.rpc);
-        let response = if rpc.answers == Answers::RawStream {
-            let answer = forward::streaming(upstreams, rpc, message, metadata, deadline).await;
-            answer.map(|answer| answer::streamed(route, answer))
-        } else {
-            let answer = forward::unary(upstreams, rpc, message, metadata, deadline).await;
-            answer.and_then(|answer| answer::of(route, &answer))
+        let (upstreams, rpc) = (&self.upstreams, &route.rpc);
+        let response = match rpc.answers {
+            Answers::Json | Answers::Raw => forward::unary(upstreams, rpc, message, metadata, deadline)
+                .await
+                .and_then(|answer| answer::of(route, &answer)),
+            Answers::RawStream => forward::streaming(upstreams, rpc, message, metadata, deadline)
+                .await
+                .map(raw_body::streamed)
+                .map(|(content_type, body)| answer::streamed(route, content_type, body)),
+            Answers::Events => {
+                let form = Form::of(&head.headers)?;
+                forward::streaming(upstreams, rpc, message, metadata, deadline)
+                    .await
+                    .map(|begun| events::body(self.stream(form, request_id), begun))
+                    .map(|body| answer::streamed(route, form.content_type(), body))
+            }
         };
         let response = response.map_err(|problem| condition.explain(problem))?;
         Ok(conditions::not_modified(&head.headers, &head.method, response))
+    }
+}
+
+impl Gateway {
+    fn stream(&self, form: Form, request_id: &str) -> events::Context {
+        events::Context {
+            form,
+            request_id: request_id.into(),
+            shutdown: self.shutdown.clone(),
+            entropy: self.config.entropy.clone(),
+        }
     }
 }
 

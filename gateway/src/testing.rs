@@ -95,6 +95,7 @@ message Sink {{
   google.protobuf.StringValue wrapped_text = 26;
   string etag = 27;
 }}
+message Failure {{ string error = 1; }}
 message ChangeRequest {{ Sink sink = 1; google.protobuf.FieldMask update_mask = 2; bool validate_only = 3; }}
 "#
     )

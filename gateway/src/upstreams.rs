@@ -10,7 +10,11 @@ use tokio::time::timeout;
 use tonic::transport::Channel;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
-use crate::config::Config;
+use crate::{
+    config::Config,
+    problem::Problem,
+    stream_channels::{Place, StreamChannels},
+};
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -26,23 +30,30 @@ pub(crate) fn serving(service: &str) -> Option<usize> {
     UPSTREAMS.iter().position(|(_, served)| *served == package)
 }
 
-/// A channel to each upstream.
-#[derive(Clone)]
+/// Channels to each upstream.
 pub(crate) struct Upstreams {
     channels: [Channel; UPSTREAMS.len()],
+    streams: [StreamChannels; UPSTREAMS.len()],
 }
 
 impl Upstreams {
     /// Channels to the configured addresses; they connect when first used.
     pub(crate) fn new(config: &Config) -> Self {
+        let addresses = [&config.auth_addr, &config.task_addr];
         Self {
-            channels: [&config.auth_addr, &config.task_addr].map(|addresses| channel::connect(addresses, &config.tls)),
+            channels: addresses.map(|addresses| channel::connect(addresses, &config.tls)),
+            streams: addresses.map(|addresses| StreamChannels::new(addresses, &config.tls)),
         }
     }
 
     /// The channel to an upstream, and its name for the log.
     pub(crate) fn get(&self, upstream: usize) -> (Channel, &'static str) {
         (self.channels[upstream].clone(), UPSTREAMS[upstream].0)
+    }
+
+    /// Room for a call to an upstream that lasts, and the upstream's name for the log.
+    pub(crate) fn streams(&self, upstream: usize) -> Result<(Place, &'static str), Problem> {
+        Ok((self.streams[upstream].place()?, UPSTREAMS[upstream].0))
     }
 
     /// Adds a check for each upstream: its health service answers SERVING.

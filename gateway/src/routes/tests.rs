@@ -25,9 +25,7 @@ fn every_annotated_method_of_the_contracts_that_http_can_carry_has_a_route() {
         .services()
         .flat_map(|service| service.methods().collect::<Vec<_>>())
     {
-        let is_raw = method.output().full_name() == "google.api.HttpBody";
-        let can_be_carried = !method.is_client_streaming() && (is_raw || !method.is_server_streaming());
-        if method.options().has_extension(&annotation) && can_be_carried {
+        if method.options().has_extension(&annotation) && !method.is_client_streaming() {
             annotated += 1;
             assert!(
                 table.iter().any(|route| route.rpc.method == method),
@@ -70,15 +68,14 @@ fn the_contract_has_these_routes() {
 }
 
 #[test]
-fn additional_bindings_and_streams_of_bytes_are_routes_and_other_streams_are_not_yet() {
+fn additional_bindings_and_streams_of_answers_are_routes() {
     let table = testing::kitchen();
     assert_eq!(found(&table, "GET", "/v1/sinks/1"), "Find");
     assert_eq!(found(&table, "GET", "/v1/rooms/a/sinks/b"), "Find");
     assert_eq!(found(&table, "GET", "/v1/rooms/a/all"), "Find");
     assert_eq!(found(&table, "GET", "/v1/sinks:export"), "Export");
     assert_eq!(found(&table, "GET", "/v1/sinks/a:draw"), "Draw");
-    // Not Follow, which streams: the path is taken for a literal that no route has.
-    assert_eq!(found(&table, "GET", "/v1/sinks:follow"), "404");
+    assert_eq!(found(&table, "GET", "/v1/sinks:follow"), "Follow");
     assert_eq!(found(&table, "POST", "/v1/sinks:import"), "404");
     assert!(table.iter().all(|route| route.rpc.method.name() != "Unannotated"));
 }
@@ -145,6 +142,7 @@ fn an_annotation_that_cannot_be_served_is_named() {
         r#"location: "/v1/sinks/{nothing}""#,
         "success_status: 404",
         "success_status: 70000",
+        r#"etag_field: "int32_value""#,
         "access: ACCESS_PUBLIC cache_seconds: -1",
         "access: ACCESS_USER cache_seconds: 1",
         "cache_seconds: 1",
@@ -177,6 +175,7 @@ fn an_answer_may_be_kept_if_it_is_whole_and_changes_nothing() {
     for (output, level) in [
         ("Sink", "IDEMPOTENT"),
         ("stream google.api.HttpBody", "NO_SIDE_EFFECTS"),
+        ("stream Sink", "NO_SIDE_EFFECTS"),
     ] {
         let refused = table(output, level).expect_err(level).to_string();
         assert!(
@@ -187,14 +186,49 @@ fn an_answer_may_be_kept_if_it_is_whole_and_changes_nothing() {
 }
 
 #[test]
-fn a_part_of_raw_bytes_is_no_response_body() {
-    let refused = testing::routes(
-        r#"rpc Bad(Sink) returns (stream google.api.HttpBody) {
-            option (google.api.http) = {get: "/v1/sinks" response_body: "data"};
-        }"#,
-    );
-    let refused = refused.expect_err("it is the whole body").to_string();
-    assert!(refused.contains("google.api.HttpBody"), "{refused}");
+fn a_part_of_raw_bytes_or_of_an_event_is_no_response_body() {
+    for (output, part) in [("google.api.HttpBody", "data"), ("Sink", "child")] {
+        let refused = testing::routes(&format!(
+            r#"rpc Bad(Sink) returns (stream {output}) {{
+                option (google.api.http) = {{get: "/v1/sinks" response_body: "{part}"}};
+            }}"#
+        ));
+        let refused = refused.expect_err("it is the whole body").to_string();
+        assert!(refused.contains("google.api.HttpBody"), "{refused}");
+    }
+}
+
+#[test]
+fn the_rules_of_events_must_fit() {
+    let refused = |output: &str, rules: &str| {
+        let method = format!(
+            r#"rpc Follow(Sink) returns ({output}) {{
+                option (google.api.http) = {{get: "/v1/sinks:follow"}};
+                option (holdfast.options.v1.method) = {{{rules}}};
+            }}"#
+        );
+        testing::routes(&method).err().map(|refused| refused.to_string())
+    };
+    let good = r#"event_oneof: "choice" event_id_field: "child.name" resume_field: "string_value""#;
+    assert_eq!(refused("stream Sink", good), None);
+    for (output, rules, named) in [
+        ("stream Sink", r#"event_oneof: "child""#, "child"),
+        // The oneof that an optional field brings along is none of the contract's.
+        ("stream Sink", r#"event_oneof: "_maybe""#, "_maybe"),
+        ("stream Sink", r#"event_id_field: "nothing""#, "nothing"),
+        ("stream Sink", r#"event_id_field: "int32_value""#, "int32_value"),
+        ("stream Sink", r#"resume_field: "strings""#, "strings"),
+        ("stream Failure", "", "error"),
+        ("Sink", r#"event_oneof: "choice""#, "stream"),
+        ("Sink", r#"event_id_field: "etag""#, "stream"),
+        ("stream google.api.HttpBody", r#"resume_field: "etag""#, "stream"),
+    ] {
+        let refused = refused(output, rules).unwrap_or_else(|| panic!("{output} {rules}"));
+        assert!(
+            refused.contains("kitchen.v1.Kitchen.Follow") && refused.contains(named),
+            "{refused}"
+        );
+    }
 }
 
 #[test]

@@ -44,3 +44,25 @@ pub(crate) struct UpdateDishRequest {
     #[prost(string, tag = "3")]
     pub(crate) request_id: String,
 }
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct FollowRequest {
+    #[prost(string, tag = "1")]
+    pub(crate) token: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Change {
+    #[prost(oneof = "What", tags = "1, 2")]
+    pub(crate) change: Option<What>,
+    #[prost(string, tag = "3")]
+    pub(crate) token: String,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(crate) enum What {
+    #[prost(message, tag = "1")]
+    Dish(Dish),
+    #[prost(string, tag = "2")]
+    Eaten(String),
+}

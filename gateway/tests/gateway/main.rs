@@ -4,11 +4,13 @@
 
 mod calls;
 mod errors;
+mod events;
 mod far_end;
 mod kitchen;
 mod limits;
 mod metadata;
 mod outages;
+mod reader;
 mod replacing;
 mod streams;
 mod world;

@@ -12,23 +12,23 @@ use std::{
 };
 
 use futures_util::{
-    Stream, StreamExt as _,
+    StreamExt as _,
     stream::{self, pending},
 };
 use http::Request;
 use http_body_util::BodyExt as _;
-use platform::{testing::Workspace, wire_error::WireError};
+use platform::testing::Workspace;
 use proto::google::api::HttpBody;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    sync::mpsc,
-};
+use tokio::{io::AsyncReadExt as _, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, transport::Endpoint};
 use tower::{Service as _, ServiceExt as _};
 
-use crate::{far_end::Reply, world::World};
+use crate::{
+    far_end::Reply,
+    reader::{Reader, all, ok, refused, watched},
+    world::World,
+};
 
 const EXPORT: &str = "GET /v1/account:export";
 
@@ -40,52 +40,6 @@ fn part(content_type: &str, data: impl Into<Vec<u8>>) -> HttpBody {
     }
 }
 
-fn parts(parts: &[HttpBody]) -> impl Stream<Item = io::Result<HttpBody>> + Send + 'static + use<> {
-    stream::iter(parts.to_vec()).map(Ok)
-}
-
-fn refused(code: Code, reason: &'static str) -> Status {
-    WireError::new(code, reason, "for a reason").into()
-}
-
-fn ok() -> Status {
-    Status::ok("")
-}
-
-/// A stream, and a token that is cancelled when it is dropped.
-fn watched<T: Send + 'static>(
-    stream: impl Stream<Item = T> + Send + 'static,
-) -> (impl Stream<Item = T> + Send + 'static, CancellationToken) {
-    let dropped = CancellationToken::new();
-    let guard = dropped.clone().drop_guard();
-    let stream = stream.map(move |item| {
-        let _ = &guard;
-        item
-    });
-    (stream, dropped)
-}
-
-/// A client that reads as it likes.
-struct Reader(TcpStream);
-
-impl Reader {
-    async fn send(world: &World, line: &str, headers: &str) -> Self {
-        let mut stream = TcpStream::connect(world.gateway).await.expect("the gateway listens");
-        let head = format!("{line} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n");
-        stream.write_all(head.as_bytes()).await.expect("it takes the head");
-        Self(stream)
-    }
-
-    /// Reads until it has read this.
-    async fn until(&mut self, wanted: &str) {
-        let mut read = Vec::new();
-        while !read.windows(wanted.len()).any(|window| window == wanted.as_bytes()) {
-            let byte = self.0.read_u8().await.expect("there is more");
-            read.push(byte);
-        }
-    }
-}
-
 #[tokio::test]
 async fn the_first_message_gives_the_type_and_all_give_their_bytes() {
     let world = World::start().await;
@@ -94,7 +48,7 @@ async fn the_first_message_gives_the_type_and_all_give_their_bytes() {
         part("text/html", ""),
         part("", [0, 255]),
     ];
-    world.auth.replies(Reply::stream(parts(&sent), ok()));
+    world.auth.replies(Reply::stream(all(&sent), ok()));
     let answer = world.send_with(EXPORT, &["authorization: Bearer token"], "").await;
     let call = world.auth.call();
     assert_eq!(call.path, "/holdfast.auth.v1.AuthService/ExportAccount");
@@ -111,7 +65,7 @@ async fn the_first_message_gives_the_type_and_all_give_their_bytes() {
 async fn what_says_no_type_and_what_is_empty_are_bytes() {
     let world = World::start().await;
     for messages in [vec![], vec![part("", "")]] {
-        world.auth.replies(Reply::stream(parts(&messages), ok()));
+        world.auth.replies(Reply::stream(all(&messages), ok()));
         let answer = world.send(EXPORT).await;
         assert_eq!(
             (answer.status, answer.whole, answer.body.len()),
@@ -147,11 +101,11 @@ async fn an_error_before_the_first_message_is_a_problem() {
             "TOKEN_EXPIRED",
         ),
         (
-            Reply::stream(parts(&[]), refused(Code::PermissionDenied, "SCOPE_MISSING")),
+            Reply::stream(all::<HttpBody>(&[]), refused(Code::PermissionDenied, "SCOPE_MISSING")),
             403,
             "SCOPE_MISSING",
         ),
-        (Reply::stream(parts(&[]), None), 500, "INTERNAL"),
+        (Reply::stream(all::<HttpBody>(&[]), None), 500, "INTERNAL"),
         (Reply::Broken, 503, "UNAVAILABLE"),
         (Reply::Http(404), 503, "UNAVAILABLE"),
     ] {
@@ -169,7 +123,7 @@ fn broken_off() -> Vec<(&'static str, Reply, CancellationToken)> {
     let ending = |how, mut last: Option<io::Error>, status: Option<Status>| {
         let now = CancellationToken::new();
         let last = stream::once(now.clone().cancelled_owned()).filter_map(move |()| ready(last.take().map(Err)));
-        let messages = parts(&[part("text/plain", "begun")]).chain(last);
+        let messages = all(&[part("text/plain", "begun")]).chain(last);
         (how, Reply::stream(messages, status), now)
     };
     vec![
@@ -231,7 +185,7 @@ async fn an_error_in_the_middle_resets_the_stream_over_http_2() {
 #[tokio::test]
 async fn the_clients_deadline_holds_for_the_whole_stream() {
     let world = World::start().await;
-    let endless = || parts(&[part("text/plain", "begun")]).chain(pending());
+    let endless = || all(&[part("text/plain", "begun")]).chain(pending());
     let (messages, dropped) = watched(endless());
     world.auth.replies(Reply::stream(messages, ok()));
     let answer = world.send_with(EXPORT, &["grpc-timeout: 500m"], "").await;
@@ -250,7 +204,7 @@ async fn the_clients_deadline_holds_for_the_whole_stream() {
 #[tokio::test]
 async fn head_does_not_wait_for_the_end() {
     let world = World::start().await;
-    let (messages, dropped) = watched(parts(&[part("text/csv", "begun")]).chain(pending()));
+    let (messages, dropped) = watched(all(&[part("text/csv", "begun")]).chain(pending()));
     world.auth.replies(Reply::stream(messages, ok()));
     let answer = world.send("HEAD /v1/account:export").await;
     assert_eq!((answer.status, answer.body.len()), (200, 0), "{answer:?}");
@@ -261,7 +215,7 @@ async fn head_does_not_wait_for_the_end() {
 #[tokio::test]
 async fn a_client_that_goes_away_cancels_the_call() {
     let world = World::start().await;
-    let (messages, dropped) = watched(parts(&[part("text/plain", "begun")]).chain(pending()));
+    let (messages, dropped) = watched(all(&[part("text/plain", "begun")]).chain(pending()));
     world.auth.replies(Reply::stream(messages, ok()));
     let mut reader = Reader::send(&world, EXPORT, "").await;
     reader.until("begun").await;

@@ -6,7 +6,8 @@ use gateway::Config;
 use http::Uri;
 use ipnet::IpNet;
 use platform::{
-    access, secret::Secret, service_credential::ServiceKeys, serving::Readiness, testing::ManualClock, tls::ClientTls,
+    access, entropy::SystemEntropy, secret::Secret, service_credential::ServiceKeys, serving::Readiness,
+    testing::ManualClock, tls::ClientTls,
 };
 use serde_json::Value;
 use tokio::{
@@ -57,6 +58,7 @@ impl World {
             trusted_proxies: Vec::new(),
             service_keys: service_keys.clone(),
             clock: clock.clone(),
+            entropy: Arc::new(SystemEntropy),
             readiness: readiness.clone(),
         };
         change(&mut config);
@@ -159,7 +161,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn parse(text: &[u8]) -> Self {
+    pub(crate) fn parse(text: &[u8]) -> Self {
         let end = text
             .windows(4)
             .position(|window| window == b"\r\n\r\n")
