@@ -161,6 +161,17 @@ fn bind_query(route: &Route, query: &str, message: &mut DynamicMessage, violatio
     }
 }
 
+/// Refuses each parameter of a query, where a method takes none.
+pub(crate) fn refuse_query(query: &str) -> Result<(), Problem> {
+    let mut violations = Violations::default();
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        let (name, _) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let name = percent::decode_query(name).unwrap_or_else(|| name.to_owned());
+        violations.add(name, "is not a known parameter");
+    }
+    violations.into_result(())
+}
+
 /// Why a parameter cannot stand in the query.
 fn misplaced(route: &Route, field: &FieldPath, given: &[FieldPath]) -> Option<&'static str> {
     if route.bound.iter().any(|bound| bound.overlaps(field)) {

@@ -1,6 +1,6 @@
 //! What a request carries, read within limits.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -64,22 +64,17 @@ impl Bodies {
             .unwrap_or_else(|_| Err(deadline::exceeded()))
     }
 
-    async fn read_all(&self, body: Body) -> Result<Content, Problem> {
-        let mut body = pin!(body);
+    async fn read_all(&self, mut body: Body) -> Result<Content, Problem> {
         let mut read = BytesMut::new();
         let mut place: Option<OwnedSemaphorePermit> = None;
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| Problem::new("MESSAGE_MALFORMED", "the body ended early"))?;
+            let frame = frame.map_err(|_| broken())?;
             let Ok(data) = frame.into_data() else { continue };
             let length = read.len() + data.len();
             if length > MAX_MESSAGE_BYTES {
                 drop((read, place));
-                // Whether all of it came in time changes nothing for the answer.
-                timeout(DISCARD_TIME, discard(body, length)).await.ok();
-                return Err(Problem::new(
-                    "MESSAGE_TOO_LARGE",
-                    format!("the body has more than {MAX_MESSAGE_BYTES} bytes"),
-                ));
+                discard(&mut body, length).await;
+                return Err(too_large(MAX_MESSAGE_BYTES));
             }
             self.occupy(&mut place, length)?;
             read.extend_from_slice(&data);
@@ -111,28 +106,52 @@ impl Bodies {
     }
 }
 
-async fn discard(mut body: std::pin::Pin<&mut Body>, mut already: usize) {
-    while already < MAX_DISCARDED_BYTES
-        && let Some(Ok(frame)) = body.frame().await
+/// The error for a body with more bytes than these.
+pub(crate) fn too_large(most: usize) -> Problem {
+    Problem::new("MESSAGE_TOO_LARGE", format!("the body has more than {most} bytes"))
+}
+
+/// The error for a body that is not all there.
+pub(crate) fn broken() -> Problem {
+    Problem::new("MESSAGE_MALFORMED", "the body ended early")
+}
+
+/// Reads on, of a body of which so many bytes were read already, up to 8 MiB or 5 seconds. Whether all of it came in
+/// time changes nothing for the answer.
+pub(crate) async fn discard(body: &mut Body, mut already: usize) {
+    let read = async {
+        while already < MAX_DISCARDED_BYTES
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            already += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    timeout(DISCARD_TIME, read).await.ok();
+}
+
+/// The one type that the headers give a body, which is not compressed; MEDIA_TYPE_UNSUPPORTED otherwise.
+pub(crate) fn content_type(headers: &HeaderMap) -> Result<&str, Problem> {
+    let unsupported = |detail: &str| Problem::new("MEDIA_TYPE_UNSUPPORTED", detail);
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|encoding| encoding != "identity")
     {
-        already += frame.data_ref().map_or(0, Bytes::len);
+        return Err(unsupported("a compressed body is not accepted"));
+    }
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    match (types.next().and_then(|value| value.to_str().ok()), types.next()) {
+        (Some(media_type), None) if media_type.contains('/') => Ok(media_type),
+        _ => Err(unsupported("the body must have one Content-Type")),
     }
 }
 
 /// Refuses a body that is not JSON in UTF-8, uncompressed, by what its headers say.
 pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let unsupported = |detail: &str| Err(Problem::new("MEDIA_TYPE_UNSUPPORTED", detail));
-    if headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|encoding| encoding != "identity")
-    {
-        return unsupported("a compressed body is not accepted");
+    if is_json(content_type(headers)?) {
+        return Ok(());
     }
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    match (types.next().and_then(|value| value.to_str().ok()), types.next()) {
-        (Some(media_type), None) if is_json(media_type) => Ok(()),
-        _ => unsupported("the body must be application/json"),
-    }
+    let wanted = "the body must be application/json";
+    Err(Problem::new("MEDIA_TYPE_UNSUPPORTED", wanted))
 }
 
 fn is_json(media_type: &str) -> bool {

@@ -7,6 +7,8 @@ use tonic::{
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
+use crate::forward::BrokenOff;
+
 /// Writes any message, reads messages of this type.
 pub(crate) struct DynamicCodec(pub(crate) MessageDescriptor);
 
@@ -50,5 +52,36 @@ impl Decoder for DynamicDecoder {
         DynamicMessage::decode(self.0.clone(), buffer)
             .map(Some)
             .map_err(|error| Status::internal(error.to_string()))
+    }
+}
+
+/// As [`DynamicCodec`], for a client stream that can break off: then its HTTP/2 stream is reset.
+pub(crate) struct UploadCodec(pub(crate) MessageDescriptor);
+
+impl Codec for UploadCodec {
+    type Encode = Result<DynamicMessage, BrokenOff>;
+    type Decode = DynamicMessage;
+    type Encoder = UploadEncoder;
+    type Decoder = DynamicDecoder;
+
+    fn encoder(&mut self) -> UploadEncoder {
+        UploadEncoder
+    }
+
+    fn decoder(&mut self) -> DynamicDecoder {
+        DynamicDecoder(self.0.clone())
+    }
+}
+
+/// The writing half of [`UploadCodec`].
+pub(crate) struct UploadEncoder;
+
+impl Encoder for UploadEncoder {
+    type Item = Result<DynamicMessage, BrokenOff>;
+    type Error = Status;
+
+    fn encode(&mut self, message: Self::Item, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        let message = message.map_err(|broken_off| Status::cancelled(broken_off.to_string()))?;
+        DynamicEncoder.encode(message, buffer)
     }
 }

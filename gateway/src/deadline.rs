@@ -1,4 +1,4 @@
-//! How long a request may take: the client's `grpc-timeout`, or 30 seconds. An answer that streams has begun by
+//! How long a request may take: the client's `grpc-timeout`, or 30 seconds, and more for an upload. An answer that streams has begun by
 //! then, and may last for as long as the client's own `grpc-timeout` lets it.
 
 use std::time::Duration;
@@ -13,6 +13,9 @@ use crate::problem::Problem;
 pub(crate) const DEFAULT: Duration = Duration::from_secs(30);
 /// A longer one would be no deadline.
 const LONGEST: Duration = Duration::from_hours(1);
+
+/// An upload has a second more for each of these: who sends less than 64 KiB a second is too slow.
+const UPLOAD_BYTES_A_SECOND: usize = 64 * 1024;
 
 /// When a request must be answered.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +36,18 @@ impl Deadline {
             end: began + limit,
             asked: asked.map(|asked| began + asked),
         })
+    }
+
+    /// The same for a request that may bring so many bytes while it is answered; the client's own still holds.
+    pub(crate) fn for_upload(self, bytes: usize) -> Self {
+        let more = Duration::from_secs((bytes / UPLOAD_BYTES_A_SECOND) as u64);
+        Self {
+            end: match self.asked {
+                Some(_) => self.end,
+                None => self.end + more.min(LONGEST),
+            },
+            ..self
+        }
     }
 
     /// When it passes.
@@ -81,5 +96,22 @@ mod tests {
         assert_eq!(limits(None), (30, None));
         assert_eq!(limits(Some("5S")), (5, Some(5)));
         assert_eq!(limits(Some("2H")), (3600, Some(7200)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_has_time_by_its_size() {
+        let limit = |asked: Option<&'static str>, bytes: usize| {
+            let mut headers = HeaderMap::new();
+            if let Some(asked) = asked {
+                headers.insert("grpc-timeout", HeaderValue::from_static(asked));
+            }
+            let deadline = Deadline::of(&headers).expect("well-formed").for_upload(bytes);
+            deadline.remaining().as_secs()
+        };
+        assert_eq!(limit(None, 2 * 1024 * 1024), 30 + 32);
+        assert_eq!(limit(None, 20 * 1024 * 1024), 30 + 320);
+        assert_eq!(limit(None, usize::MAX), 30 + 3600);
+        assert_eq!(limit(Some("5S"), 20 * 1024 * 1024), 5);
+        assert_eq!(limit(Some("1H"), 20 * 1024 * 1024), 3600);
     }
 }

@@ -25,10 +25,11 @@ use tracing::Span;
 
 use crate::{
     client,
-    codec::DynamicCodec,
+    codec::{DynamicCodec, UploadCodec},
     deadline::{self, Deadline},
     problem::Problem,
     rpc::Rpc,
+    upload::Messages,
     upstreams::Upstreams,
 };
 
@@ -95,6 +96,36 @@ pub(crate) async fn unary(
         grpc.unary(request, rpc.path.clone(), DynamicCodec(rpc.method.output()))
             .await
     };
+    answered(call, rpc, upstream, deadline).await
+}
+
+/// Calls a method with a stream of messages, which is read as fast as the service reads, and waits for its answer,
+/// until the deadline. If the stream breaks off, so does the call.
+pub(crate) async fn uploading(
+    upstreams: &Upstreams,
+    rpc: &Rpc,
+    messages: Messages,
+    metadata: MetadataMap,
+    deadline: Deadline,
+) -> Result<DynamicMessage, Problem> {
+    let (place, upstream) = upstreams.streams(rpc.upstream)?;
+    let mut request = Request::from_parts(metadata, tonic::Extensions::default(), messages);
+    request.set_timeout(deadline.remaining());
+    let call = async {
+        let mut grpc = client(place.channel.clone());
+        grpc.ready().await.map_err(Status::from_error)?;
+        grpc.client_streaming(request, rpc.path.clone(), UploadCodec(rpc.method.output()))
+            .await
+    };
+    answered(call, rpc, upstream, deadline).await
+}
+
+async fn answered(
+    call: impl Future<Output = Result<tonic::Response<DynamicMessage>, Status>>,
+    rpc: &Rpc,
+    upstream: &'static str,
+    deadline: Deadline,
+) -> Result<DynamicMessage, Problem> {
     match timeout_at(deadline.end() + MARGIN, call).await {
         Ok(Ok(answer)) => Ok(answer.into_inner()),
         Ok(Err(status)) => Err(failure(&status, rpc, upstream, Some(deadline.end()))),

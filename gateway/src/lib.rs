@@ -6,7 +6,8 @@
 //! 1. [`config`] — what the gateway is told; [`error`] — why it may refuse to start.
 //! 2. `service` — all middleware in one function; `probes` — `/livez`, `/readyz`; `documents` — pages (`web/`).
 //! 3. `routes` — the route table, read from `google.api.http`; `template` — one path pattern; `rpc` — what is called.
-//! 4. `deadline`, `body` — how long the request may take, and what it carries, within limits.
+//! 4. `deadline`, `body` — how long the request may take, and what it carries, within limits; `upload` — what is
+//!    passed on as it arrives.
 //! 5. `binding` — path, query and body into one message; `json` (text to a tree), `json_message` (a tree to a
 //!    message), `scalar` (one value from text), `field_path` (`task.id`), `update_mask` (what a PATCH changes),
 //!    `percent` (URI escapes).
@@ -16,7 +17,7 @@
 //!    as a stream of messages, in the form that `accept` finds; `problem`, `error_table` — everything else, as
 //!    problem+json.
 //!
-//! Requests that stream get no route yet.
+//! Requests that stream anything but `google.api.HttpBody`, or that are answered with a stream, get no route.
 
 pub mod config;
 pub mod error;
@@ -51,6 +52,7 @@ mod template;
 #[cfg(test)]
 mod testing;
 mod update_mask;
+mod upload;
 mod upstreams;
 
 pub use config::Config;

@@ -1,5 +1,6 @@
 //! The route table: every method with a `google.api.http` annotation that HTTP can carry, read from the
-//! descriptors. Requests that stream have no route.
+//! descriptors. Requests that stream anything but `google.api.HttpBody`, or that are answered with a stream, have no
+//! route.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -165,6 +166,11 @@ fn route(rpc: &Arc<Rpc>, rule: &DynamicMessage) -> Result<Route, StartError> {
         return Err(refuse(
             "a part of google.api.HttpBody, or of each message of a stream, is not a response body".to_owned(),
         ));
+    }
+    let has_a_body = matches!(body, BodyRule::Whole) && ![Method::GET, Method::DELETE].contains(&http_method);
+    if rpc.max_upload.is_some() && !(has_a_body && bound.is_empty()) {
+        let whole = "an upload is the whole body of a POST, PUT or PATCH, and nothing is taken from its path";
+        return Err(refuse(whole.to_owned()));
     }
     let mask = MaskRule::of(&http_method, &request, &body, &rpc.put_mask).map_err(&refuse)?;
     Ok(Route {

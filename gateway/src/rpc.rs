@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use http::{StatusCode, uri::PathAndQuery};
-use platform::access;
+use platform::{access, serving::MAX_MESSAGE_BYTES};
 use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MessageDescriptor, MethodDescriptor, OneofDescriptor};
 
 use crate::{error::StartError, field_path::FieldPath};
@@ -27,6 +27,8 @@ pub(crate) struct Rpc {
     pub(crate) request_id_field: Option<FieldPath>,
     /// The fields that a PUT replaces, by commas; empty: there is no such PUT.
     pub(crate) put_mask: String,
+    /// The largest body, in bytes, if the request is a stream of `google.api.HttpBody`; else the request is a message.
+    pub(crate) max_upload: Option<usize>,
     /// What its events are, if it answers with [`Answers::Events`].
     pub(crate) events: EventRules,
     /// The scope that a caller needs; empty: none.
@@ -64,15 +66,22 @@ pub(crate) struct EventRules {
 impl Answers {
     /// What a method's answer is over HTTP; `None` if HTTP cannot carry the method.
     pub(crate) fn of(method: &MethodDescriptor) -> Option<Self> {
-        let is_raw = method.output().full_name() == "google.api.HttpBody";
-        match (method.is_client_streaming(), method.is_server_streaming(), is_raw) {
-            (false, false, false) => Some(Self::Json),
-            (false, false, true) => Some(Self::Raw),
-            (false, true, true) => Some(Self::RawStream),
-            (false, true, false) => Some(Self::Events),
-            (true, ..) => None,
+        let takes_messages = method.is_client_streaming();
+        if takes_messages && (method.is_server_streaming() || !is_raw(&method.input())) {
+            return None;
         }
+        Some(match (method.is_server_streaming(), is_raw(&method.output())) {
+            (false, false) => Self::Json,
+            (false, true) => Self::Raw,
+            (true, true) => Self::RawStream,
+            (true, false) => Self::Events,
+        })
     }
+}
+
+/// Whether messages of this type are bytes of a type of their own.
+fn is_raw(message: &MessageDescriptor) -> bool {
+    message.full_name() == "google.api.HttpBody"
 }
 
 impl Rpc {
@@ -97,6 +106,7 @@ impl Rpc {
             etag_field: rules.text_field("etag_field", &method.input())?,
             request_id_field: rules.text_field("request_id_field", &method.input())?,
             put_mask: rules.text("put_mask"),
+            max_upload: rules.max_upload()?,
             events: rules.events(answers)?,
             scope: rules.text("scope"),
             cache_seconds: rules.cache_seconds(answers)?,
@@ -189,6 +199,27 @@ impl Rules<'_> {
             return Err(self.refuse(whose.to_owned()));
         }
         Ok(cache_seconds)
+    }
+
+    fn max_upload(&self) -> Result<Option<usize>, StartError> {
+        let given = self.number("max_body_bytes");
+        if !self.method.is_client_streaming() {
+            return match given {
+                0 => Ok(None),
+                _ => Err(self.refuse("only an upload has max_body_bytes; any other body is a message".to_owned())),
+            };
+        }
+        if ["etag_field", "request_id_field"]
+            .iter()
+            .any(|rule| !self.text(rule).is_empty())
+        {
+            return Err(self.refuse("an upload has no field for a header".to_owned()));
+        }
+        match usize::try_from(given) {
+            Ok(0) => Ok(Some(MAX_MESSAGE_BYTES)),
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(_) => Err(self.refuse(format!("{given} is not a number of bytes"))),
+        }
     }
 
     fn events(&self, answers: Answers) -> Result<EventRules, StartError> {

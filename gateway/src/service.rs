@@ -7,9 +7,12 @@ use futures_util::FutureExt as _;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS},
+    request::Parts,
 };
 use platform::serving::{HttpService, PeerAddress, RequestId, RequestLogLayer};
+use prost_reflect::{DynamicMessage, Value};
 use tokio_util::sync::CancellationToken;
+use tonic::metadata::MetadataMap;
 use tower::{Layer as _, service_fn, util::BoxCloneSyncService};
 
 use crate::{
@@ -27,6 +30,7 @@ use crate::{
     raw_body, resume,
     routes::{Found, Route, RouteTable},
     rpc::Answers,
+    upload::Upload,
     upstreams::{self, Upstreams},
 };
 
@@ -95,7 +99,10 @@ impl Gateway {
             };
         }
         match self.routes.find(&method, &path) {
-            Found::Route(route, segments) => self.call(route, &segments, request, request_id).await,
+            Found::Route(route, segments) => match route.rpc.max_upload {
+                None => self.call(route, &segments, request, request_id).await,
+                Some(max_bytes) => self.upload(route, max_bytes, request, request_id).await,
+            },
             Found::OtherMethods(allowed) => other_method(&method, &allowed),
             Found::Nothing => Err(Problem::new("ROUTE_NOT_FOUND", "there is nothing at this path")),
         }
@@ -119,10 +126,7 @@ impl Gateway {
         resume::apply(&head.headers, &route.rpc, &mut message)?;
         idempotency::apply(&head.headers, &route.rpc, &mut message)?;
         let condition = conditions::apply_if_match(&head.headers, &head.method, &route.rpc, &mut message)?;
-        let peer = head.extensions.get::<PeerAddress>();
-        let address = peer.map(|peer| client::address(peer.0.ip(), &head.headers, &self.config.trusted_proxies));
-        let service_token = forward::service_token(&self.config.service_keys, &*self.config.clock);
-        let metadata = forward::metadata(&head.headers, request_id, address, &service_token);
+        let metadata = self.metadata(&head, request_id);
         let (upstreams, rpc) = (&self.upstreams, &route.rpc);
         let response = match rpc.answers {
             Answers::Json | Answers::Raw => forward::unary(upstreams, rpc, message, metadata, deadline)
@@ -146,6 +150,51 @@ impl Gateway {
 }
 
 impl Gateway {
+    /// One upload. Whatever the answer is, the client has written its body, within limits, when it comes.
+    async fn upload(
+        &self,
+        route: &Route,
+        max_bytes: usize,
+        request: Request<Body>,
+        request_id: &str,
+    ) -> Result<Response<Body>, Problem> {
+        let (head, body) = request.into_parts();
+        let mut upload = Upload::new(body, max_bytes);
+        let answered = self.pass_on(route, &mut upload, &head, request_id).await;
+        upload.discard().await;
+        answered
+    }
+
+    async fn pass_on(
+        &self,
+        route: &Route,
+        upload: &mut Upload,
+        head: &Parts,
+        request_id: &str,
+    ) -> Result<Response<Body>, Problem> {
+        let (headers, rpc) = (&head.headers, &*route.rpc);
+        let deadline = Deadline::of(headers)?.for_upload(upload.max_bytes());
+        let content_type = body::content_type(headers)?;
+        binding::refuse_query(head.uri.query().unwrap_or_default())?;
+        // No header is for a field of it, so what these find is refused.
+        let mut first = DynamicMessage::new(rpc.method.input());
+        idempotency::apply(headers, rpc, &mut first)?;
+        conditions::apply_if_match(headers, &head.method, rpc, &mut first)?;
+        first.set_field_by_name("content_type", Value::String(content_type.to_owned()));
+        let metadata = self.metadata(head, request_id);
+        let call = |messages| forward::uploading(&self.upstreams, rpc, messages, metadata, deadline);
+        let answer = upload.pass_on(first, call).await?;
+        answer::of(route, &answer)
+    }
+
+    /// What a service is told of the client.
+    fn metadata(&self, head: &Parts, request_id: &str) -> MetadataMap {
+        let peer = head.extensions.get::<PeerAddress>();
+        let address = peer.map(|peer| client::address(peer.0.ip(), &head.headers, &self.config.trusted_proxies));
+        let service_token = forward::service_token(&self.config.service_keys, &*self.config.clock);
+        forward::metadata(&head.headers, request_id, address, &service_token)
+    }
+
     fn stream(&self, form: Form, request_id: &str) -> events::Context {
         events::Context {
             form,

@@ -25,7 +25,7 @@ fn every_annotated_method_of_the_contracts_that_http_can_carry_has_a_route() {
         .services()
         .flat_map(|service| service.methods().collect::<Vec<_>>())
     {
-        if method.options().has_extension(&annotation) && !method.is_client_streaming() {
+        if method.options().has_extension(&annotation) && Answers::of(&method).is_some() {
             annotated += 1;
             assert!(
                 table.iter().any(|route| route.rpc.method == method),
@@ -68,7 +68,7 @@ fn the_contract_has_these_routes() {
 }
 
 #[test]
-fn additional_bindings_and_streams_of_answers_are_routes() {
+fn additional_bindings_and_streams_are_routes() {
     let table = testing::kitchen();
     assert_eq!(found(&table, "GET", "/v1/sinks/1"), "Find");
     assert_eq!(found(&table, "GET", "/v1/rooms/a/sinks/b"), "Find");
@@ -76,7 +76,15 @@ fn additional_bindings_and_streams_of_answers_are_routes() {
     assert_eq!(found(&table, "GET", "/v1/sinks:export"), "Export");
     assert_eq!(found(&table, "GET", "/v1/sinks/a:draw"), "Draw");
     assert_eq!(found(&table, "GET", "/v1/sinks:follow"), "Follow");
-    assert_eq!(found(&table, "POST", "/v1/sinks:import"), "404");
+    assert_eq!(found(&table, "POST", "/v1/sinks:import"), "Import");
+    for streams in [
+        "rpc Talk(stream Sink) returns (Sink)",
+        "rpc Talk(stream google.api.HttpBody) returns (stream Sink)",
+    ] {
+        let talk = format!(r#"{streams} {{ option (google.api.http) = {{post: "/v1/sinks:talk" body: "*"}}; }}"#);
+        let table = testing::routes(&talk).expect("it is left out");
+        assert_eq!(found(&table, "POST", "/v1/sinks:talk"), "404", "{streams}");
+    }
     assert!(table.iter().all(|route| route.rpc.method.name() != "Unannotated"));
 }
 
@@ -196,6 +204,47 @@ fn a_part_of_raw_bytes_or_of_an_event_is_no_response_body() {
         let refused = refused.expect_err("it is the whole body").to_string();
         assert!(refused.contains("google.api.HttpBody"), "{refused}");
     }
+}
+
+#[test]
+fn an_upload_is_a_whole_body_within_a_limit() {
+    let table = |http: &str, rules: &str| {
+        testing::routes(&format!(
+            r"rpc Import(stream google.api.HttpBody) returns (Sink) {{
+                option (google.api.http) = {{{http}}};
+                option (holdfast.options.v1.method) = {{{rules}}};
+            }}"
+        ))
+    };
+    let post = r#"post: "/v1/sinks:import" body: "*""#;
+    for (rules, most) in [("", 2 * 1024 * 1024), ("max_body_bytes: 7", 7)] {
+        let table = table(post, rules).expect("it can be served");
+        let limits: Vec<_> = table.iter().map(|route| route.rpc.max_upload).collect();
+        assert_eq!(limits, [Some(most)]);
+    }
+    for (http, rules, named) in [
+        (r#"post: "/v1/sinks:import""#, "", "whole body"),
+        (r#"post: "/v1/sinks:import" body: "data""#, "", "whole body"),
+        (r#"get: "/v1/sinks:import" body: "*""#, "", "whole body"),
+        (r#"post: "/v1/sinks/{content_type}" body: "*""#, "", "path"),
+        (post, "max_body_bytes: -1", "-1"),
+        (post, r#"etag_field: "content_type""#, "header"),
+        (post, r#"request_id_field: "content_type""#, "header"),
+        (post, r#"put_mask: "data""#, "put_mask"),
+        (post, r#"resume_field: "content_type""#, "stream of messages"),
+    ] {
+        let refused = table(http, rules).expect_err(http).to_string();
+        assert!(
+            refused.contains("kitchen.v1.Kitchen.Import") && refused.contains(named),
+            "{refused}"
+        );
+    }
+    let message = r#"rpc Make(Sink) returns (Sink) {
+        option (google.api.http) = {post: "/v1/sinks" body: "*"};
+        option (holdfast.options.v1.method) = {max_body_bytes: 7};
+    }"#;
+    let refused = testing::routes(message).expect_err("it is no upload").to_string();
+    assert!(refused.contains("max_body_bytes"), "{refused}");
 }
 
 #[test]

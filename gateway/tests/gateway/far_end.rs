@@ -13,11 +13,13 @@ use http::{HeaderMap, HeaderValue, Request, Response, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, Full};
 use platform::serving::{self, Protocol};
 use prost::Message;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Status;
 use tonic_health::pb::{HealthCheckResponse, health_check_response::ServingStatus};
 use tower::{service_fn, util::BoxCloneSyncService};
+
+use crate::taken::Taken;
 
 /// A call as it arrived at a far end.
 #[derive(Clone, Debug)]
@@ -55,6 +57,8 @@ pub(crate) enum Reply {
     Broken,
     /// Never answers.
     Silence,
+    /// Lets the test read the request, and say the answer.
+    Taken(mpsc::UnboundedSender<Taken>),
 }
 
 impl Reply {
@@ -144,6 +148,12 @@ impl FarEnd {
 
 async fn answer(state: &Mutex<FarState>, request: Request<Body>) -> Response<Body> {
     let (head, body) = request.into_parts();
+    let reply = state.lock().expect("no panic").reply.clone();
+    if let Reply::Taken(calls) = reply {
+        let (taken, replied) = Taken::new(head.uri.path().to_owned(), head.headers, body);
+        calls.send(taken).expect("the test waits for it");
+        return respond(replied.await.unwrap_or(Reply::Silence)).await;
+    }
     let body = body.collect().await.expect("a whole request").to_bytes();
     let reply = {
         let mut state = state.lock().expect("no panic");
@@ -160,6 +170,10 @@ async fn answer(state: &Mutex<FarState>, request: Request<Body>) -> Response<Bod
             state.reply.clone()
         }
     };
+    respond(reply).await
+}
+
+async fn respond(reply: Reply) -> Response<Body> {
     let body = match reply {
         Reply::Message(message) => {
             let mut trailers = HeaderMap::new();
@@ -176,7 +190,7 @@ async fn answer(state: &Mutex<FarState>, request: Request<Body>) -> Response<Bod
         Reply::Broken => Body::from_stream(futures_util::stream::once(async {
             Err::<Bytes, _>(std::io::Error::other("cut"))
         })),
-        Reply::Silence => std::future::pending().await,
+        Reply::Silence | Reply::Taken(_) => std::future::pending().await,
     };
     let mut response = Response::new(body);
     let grpc = HeaderValue::from_static("application/grpc");

@@ -13,4 +13,6 @@ mod outages;
 mod reader;
 mod replacing;
 mod streams;
+mod taken;
+mod uploads;
 mod world;
