@@ -147,9 +147,7 @@ impl Gateway {
         let response = response.map_err(|problem| condition.explain(problem))?;
         Ok(conditions::not_modified(&head.headers, &head.method, response))
     }
-}
 
-impl Gateway {
     /// One upload. Whatever the answer is, the client has written its body, within limits, when it comes.
     async fn upload(
         &self,
@@ -195,6 +193,7 @@ impl Gateway {
         forward::metadata(&head.headers, request_id, address, &service_token)
     }
 
+    /// How a stream of messages is written for a request.
     fn stream(&self, form: Form, request_id: &str) -> events::Context {
         events::Context {
             form,

@@ -72,6 +72,14 @@ async fn rest(mut reader: Reader) -> Answer {
     Answer::parse(&read)
 }
 
+/// The answer to an upload of so many bytes, by a client that reads nothing before it has written all.
+async fn written(world: &World, header: &str, size: usize) -> Answer {
+    let headers = format!("{header}\r\ncontent-length: {size}\r\nconnection: close\r\n");
+    let mut client = Reader::send(world, IMPORT, &headers).await;
+    client.0.write_all(&vec![b'x'; size]).await.expect("it is taken");
+    rest(client).await
+}
+
 #[tokio::test]
 async fn the_bytes_are_passed_on_in_pieces() {
     let (world, mut calls) = kitchen().await;
@@ -158,11 +166,8 @@ async fn what_is_no_upload_is_refused() {
         answer.assert_names(named);
     }
     // However much is sent, the answer arrives.
-    let large = vec![b'x'; 7 * 1024 * 1024];
-    world
-        .send_with(IMPORT, &[], &large)
-        .await
-        .assert_problem(415, "MEDIA_TYPE_UNSUPPORTED");
+    let large = written(&world, "x-nothing: 1", 7 * 1024 * 1024).await;
+    large.assert_problem(415, "MEDIA_TYPE_UNSUPPORTED");
     assert!(calls.try_recv().is_err());
 }
 
@@ -260,7 +265,6 @@ async fn a_client_that_goes_away_while_the_service_works_cancels_the_call() {
 #[tokio::test]
 async fn an_answer_that_comes_early_arrives() {
     let (world, mut calls) = kitchen().await;
-    let body = vec![b'x'; 7 * 1024 * 1024];
     for (reply, status) in [
         (Reply::Status(refused(Code::Unauthenticated, "TOKEN_EXPIRED")), 401),
         (Reply::message(&dish(7)), 201),
@@ -271,7 +275,7 @@ async fn an_answer_that_comes_early_arrives() {
             assert!(first.is_some());
             call.reply(reply);
         };
-        let (answer, ()) = tokio::join!(world.send_with(IMPORT, &[CSV], &body), taken);
+        let (answer, ()) = tokio::join!(written(&world, CSV, 7 * 1024 * 1024), taken);
         assert_eq!(answer.status, status, "{answer:?}");
     }
 }
