@@ -25,11 +25,7 @@ pub(crate) fn apply(headers: &HeaderMap, rpc: &Rpc, message: &mut DynamicMessage
     let (Ok(id), None) = (std::str::from_utf8(id.as_bytes()), ids.next()) else {
         return refuse("must be one id of an event");
     };
-    let given = field.get(message);
-    let given = given.as_ref().and_then(Value::as_str).filter(|given| !given.is_empty());
-    if given.is_some_and(|given| given != id) {
-        return Err(Problem::field(&field.name(), "differs from Last-Event-ID"));
-    }
+    // Browsers connect again to the address that they began with: what it says is older.
     field.set(message, Value::String(id.to_owned()));
     Ok(())
 }
