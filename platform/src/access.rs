@@ -25,6 +25,8 @@ pub struct MethodRules {
     pub access: Access,
     /// Whether the answer is a stream.
     pub streaming: bool,
+    /// Whether the request is one, and the answer is not.
+    pub uploading: bool,
 }
 
 /// The table of access, by gRPC path (`/package.Service/Method`).
@@ -72,6 +74,7 @@ impl AccessTable {
                 MethodRules {
                     access: Access::Public,
                     streaming,
+                    uploading: false,
                 },
             );
         }
@@ -87,6 +90,7 @@ impl AccessTable {
                         MethodRules {
                             access,
                             streaming: method.is_server_streaming(),
+                            uploading: method.is_client_streaming() && !method.is_server_streaming(),
                         },
                     );
                 }

@@ -259,7 +259,10 @@ impl EventFollower {
             }
             // The events that follow do not wait for it.
             Some(Event::KeysChanged(_)) => drop(tokio::spawn(self.keys.clone().refetch())),
-            Some(Event::KeyRevoked(revoked)) => self.keys.revoke(&revoked.key_id),
+            Some(Event::KeyRevoked(revoked)) => {
+                self.keys.revoke(&revoked.key_id);
+                self.revocations.tell();
+            }
             None => {}
         }
     }

@@ -7,7 +7,7 @@ use sqlx::{Connection as _, Decode, Encode, Pool, Postgres, SqlStr, Sqlite, Type
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{
-    Connection, Schema, StoreError, Transaction,
+    Connection, Schema, Settlement, StoreError, Transaction,
     write::{Job, enqueue},
 };
 use crate::configuration::DatabaseUrl;
@@ -42,28 +42,28 @@ pub trait Engine: sqlx::Database {
     fn column<T: Column>(row: &Self::Row, name: &str) -> Result<T, sqlx::Error>;
 
     /// Runs a statement and returns its rows. `named` keeps it prepared on the connection under a name of its own.
-    fn fetch<'c>(
-        connection: &'c mut Self::Connection,
+    fn fetch(
+        connection: &mut Self::Connection,
         named: bool,
-        sql: &'static str,
+        sql: SqlStr,
         arguments: Self::Arguments,
-    ) -> BoxFuture<'c, Result<Vec<Self::Row>, sqlx::Error>>;
+    ) -> BoxFuture<'_, Result<Vec<Self::Row>, sqlx::Error>>;
 
     /// Runs a statement and returns its first row.
-    fn fetch_first<'c>(
-        connection: &'c mut Self::Connection,
+    fn fetch_first(
+        connection: &mut Self::Connection,
         named: bool,
-        sql: &'static str,
+        sql: SqlStr,
         arguments: Self::Arguments,
-    ) -> BoxFuture<'c, Result<Option<Self::Row>, sqlx::Error>>;
+    ) -> BoxFuture<'_, Result<Option<Self::Row>, sqlx::Error>>;
 
     /// Runs a statement and returns how many rows it changed.
-    fn execute<'c>(
-        connection: &'c mut Self::Connection,
+    fn execute(
+        connection: &mut Self::Connection,
         named: bool,
-        sql: &'static str,
+        sql: SqlStr,
         arguments: Self::Arguments,
-    ) -> BoxFuture<'c, Result<u64, sqlx::Error>>;
+    ) -> BoxFuture<'_, Result<u64, sqlx::Error>>;
 }
 
 /// Runs writes, in whatever way is right for the engine.
@@ -177,7 +177,16 @@ impl<E: Engine> Database<E> {
     /// operation undoes it, an `Ok` keeps it; the operation may be run again after a conflict. When the caller
     /// gives up waiting, an operation that has begun goes on, and one that has not is left out.
     pub async fn write<T: Send + 'static>(&self, operation: impl Transaction<E, T>) -> Result<T, StoreError> {
-        enqueue(&*self.writer, operation).await
+        self.write_settled(operation, Settlement::default()).await
+    }
+
+    /// Like [`Database::write`], for an operation whose outcome may undo it, or is to be told of.
+    pub async fn write_settled<T: Send + 'static>(
+        &self,
+        operation: impl Transaction<E, T>,
+        settlement: Settlement<T>,
+    ) -> Result<T, StoreError> {
+        enqueue(&*self.writer, operation, settlement).await
     }
 
     /// Whether the database answers.

@@ -22,6 +22,6 @@ pub use error::StoreError;
 pub use import::{Import, Imported, TableSummary};
 pub use migrations::{Migration, Schema};
 pub use service_database::{DataError, ServiceDatabase};
-pub use statement::{Connection, Record, Statement, statement};
-pub use write::Transaction;
+pub use statement::{Assembly, Connection, Record, Statement, statement};
 pub(crate) use write::{Job, JobFailure, Ran};
+pub use write::{Settlement, Transaction};

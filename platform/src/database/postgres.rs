@@ -127,12 +127,12 @@ impl Engine for Postgres {
         row.try_get(name)
     }
 
-    fn fetch<'c>(
-        connection: &'c mut PgConnection,
+    fn fetch(
+        connection: &mut PgConnection,
         named: bool,
-        sql: &'static str,
+        sql: SqlStr,
         arguments: PgArguments,
-    ) -> BoxFuture<'c, Result<Vec<PgRow>, sqlx::Error>> {
+    ) -> BoxFuture<'_, Result<Vec<PgRow>, sqlx::Error>> {
         Box::pin(
             query_with::<Postgres, _>(sql, arguments)
                 .persistent(named)
@@ -140,12 +140,12 @@ impl Engine for Postgres {
         )
     }
 
-    fn fetch_first<'c>(
-        connection: &'c mut PgConnection,
+    fn fetch_first(
+        connection: &mut PgConnection,
         named: bool,
-        sql: &'static str,
+        sql: SqlStr,
         arguments: PgArguments,
-    ) -> BoxFuture<'c, Result<Option<PgRow>, sqlx::Error>> {
+    ) -> BoxFuture<'_, Result<Option<PgRow>, sqlx::Error>> {
         Box::pin(
             query_with::<Postgres, _>(sql, arguments)
                 .persistent(named)
@@ -153,12 +153,12 @@ impl Engine for Postgres {
         )
     }
 
-    fn execute<'c>(
-        connection: &'c mut PgConnection,
+    fn execute(
+        connection: &mut PgConnection,
         named: bool,
-        sql: &'static str,
+        sql: SqlStr,
         arguments: PgArguments,
-    ) -> BoxFuture<'c, Result<u64, sqlx::Error>> {
+    ) -> BoxFuture<'_, Result<u64, sqlx::Error>> {
         Box::pin(async move {
             let done = query_with::<Postgres, _>(sql, arguments)
                 .persistent(named)

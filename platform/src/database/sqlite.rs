@@ -13,7 +13,7 @@ use std::{
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use sqlx::{
-    Arguments as _, ConnectOptions as _, Connection as _, Row as _, Sqlite, SqliteConnection, query_with,
+    Arguments as _, ConnectOptions as _, Connection as _, Row as _, SqlStr, Sqlite, SqliteConnection, query_with,
     sqlite::{
         SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
@@ -81,12 +81,12 @@ impl Engine for Sqlite {
         row.try_get(name)
     }
 
-    fn fetch<'c>(
-        connection: &'c mut SqliteConnection,
+    fn fetch(
+        connection: &mut SqliteConnection,
         named: bool,
-        sql: &'static str,
+        sql: SqlStr,
         arguments: SqliteArguments,
-    ) -> BoxFuture<'c, Result<Vec<SqliteRow>, sqlx::Error>> {
+    ) -> BoxFuture<'_, Result<Vec<SqliteRow>, sqlx::Error>> {
         Box::pin(
             query_with::<Sqlite, _>(sql, arguments)
                 .persistent(named)
@@ -94,12 +94,12 @@ impl Engine for Sqlite {
         )
     }
 
-    fn fetch_first<'c>(
-        connection: &'c mut SqliteConnection,
+    fn fetch_first(
+        connection: &mut SqliteConnection,
         named: bool,
-        sql: &'static str,
+        sql: SqlStr,
         arguments: SqliteArguments,
-    ) -> BoxFuture<'c, Result<Option<SqliteRow>, sqlx::Error>> {
+    ) -> BoxFuture<'_, Result<Option<SqliteRow>, sqlx::Error>> {
         Box::pin(
             query_with::<Sqlite, _>(sql, arguments)
                 .persistent(named)
@@ -107,12 +107,12 @@ impl Engine for Sqlite {
         )
     }
 
-    fn execute<'c>(
-        connection: &'c mut SqliteConnection,
+    fn execute(
+        connection: &mut SqliteConnection,
         named: bool,
-        sql: &'static str,
+        sql: SqlStr,
         arguments: SqliteArguments,
-    ) -> BoxFuture<'c, Result<u64, sqlx::Error>> {
+    ) -> BoxFuture<'_, Result<u64, sqlx::Error>> {
         Box::pin(async move {
             let done = query_with::<Sqlite, _>(sql, arguments)
                 .persistent(named)
@@ -264,7 +264,7 @@ async fn write_group(connection: &mut SqliteConnection, group: &mut [Box<dyn Job
 }
 
 async fn run(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
-    Sqlite::execute(connection, true, sql, SqliteArguments::default())
+    Sqlite::execute(connection, true, SqlStr::from_static(sql), SqliteArguments::default())
         .await
         .map(drop)
 }

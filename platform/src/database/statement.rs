@@ -1,5 +1,7 @@
 //! A statement and its arguments, and the rows it returns.
 
+use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+
 use super::{Bind, Column, Engine};
 
 /// What an operation speaks through: a connection to the database, for as long as the operation lasts.
@@ -20,46 +22,95 @@ impl<'c, E: Engine> Connection<'c, E> {
     }
 }
 
-/// A SQL statement with its arguments. The text is fixed when the program is compiled; values come only
-/// through [`Statement::bind`].
+/// A SQL statement with its arguments. The text, or each piece of it, is fixed when the program is compiled; values come
+/// only as parameters.
 #[must_use]
 pub struct Statement<E: Engine> {
-    sql: &'static str,
+    sql: SqlStr,
     arguments: Result<E::Arguments, sqlx::Error>,
+    /// How many there are.
+    parameters: usize,
+    /// Whether the text is always the same, so that it is worth keeping it prepared.
+    fixed: bool,
 }
 
 /// A statement without arguments yet. Parameters are `$1`, `$2`, ...
 pub fn statement<E: Engine>(sql: &'static str) -> Statement<E> {
     Statement {
-        sql,
+        sql: SqlStr::from_static(sql),
         arguments: Ok(E::Arguments::default()),
+        parameters: 0,
+        fixed: true,
+    }
+}
+
+/// A statement whose text depends on what is asked: a fixed beginning, and fixed pieces and parameters after it.
+#[must_use]
+pub struct Assembly<E: Engine> {
+    sql: String,
+    beginning: Statement<E>,
+}
+
+impl<E: Engine> Assembly<E> {
+    /// A piece of the text.
+    pub fn text(&mut self, piece: &'static str) {
+        self.sql.push_str(piece);
+    }
+
+    /// A value, as the next parameter.
+    pub fn value(&mut self, value: impl Bind) {
+        self.beginning.add(value);
+        self.sql.push('$');
+        self.sql.push_str(&self.beginning.parameters.to_string());
+    }
+
+    /// The whole.
+    pub fn statement(self) -> Statement<E> {
+        Statement {
+            // Every piece is a `&'static str` or the number of a parameter.
+            sql: AssertSqlSafe(self.sql).into_sql_str(),
+            fixed: false,
+            ..self.beginning
+        }
     }
 }
 
 impl<E: Engine> Statement<E> {
     /// The next parameter.
     pub fn bind(mut self, value: impl Bind) -> Self {
+        self.add(value);
+        self
+    }
+
+    fn add(&mut self, value: impl Bind) {
+        self.parameters += 1;
         if let Ok(arguments) = &mut self.arguments
             && let Err(error) = E::bind(arguments, value)
         {
             self.arguments = Err(error);
         }
-        self
+    }
+
+    /// Goes on with it piece by piece.
+    pub fn extend(self) -> Assembly<E> {
+        Assembly {
+            sql: self.sql.as_str().to_owned(),
+            beginning: self,
+        }
     }
 
     /// Runs it: all rows.
     pub async fn all(self, connection: &mut Connection<'_, E>) -> Result<Vec<Record<E>>, sqlx::Error> {
-        let rows = E::fetch(connection.driver, connection.named, traced(self.sql), self.arguments?).await?;
+        let named = connection.named && self.fixed;
+        let rows = E::fetch(connection.driver, named, traced(self.sql), self.arguments?).await?;
         Ok(rows.into_iter().map(Record).collect())
     }
 
     /// Runs it: the first row, if there is one.
     pub async fn first(self, connection: &mut Connection<'_, E>) -> Result<Option<Record<E>>, sqlx::Error> {
-        Ok(
-            E::fetch_first(connection.driver, connection.named, traced(self.sql), self.arguments?)
-                .await?
-                .map(Record),
-        )
+        let named = connection.named && self.fixed;
+        let first = E::fetch_first(connection.driver, named, traced(self.sql), self.arguments?).await?;
+        Ok(first.map(Record))
     }
 
     /// Runs it: the first row; a statement that returns none is a mistake of ours.
@@ -69,13 +120,14 @@ impl<E: Engine> Statement<E> {
 
     /// Runs it: how many rows it changed.
     pub async fn execute(self, connection: &mut Connection<'_, E>) -> Result<u64, sqlx::Error> {
-        E::execute(connection.driver, connection.named, traced(self.sql), self.arguments?).await
+        let named = connection.named && self.fixed;
+        E::execute(connection.driver, named, traced(self.sql), self.arguments?).await
     }
 }
 
 /// `HOLDFAST_LOG=holdfast::sql=trace` shows each statement; arguments never.
-fn traced(sql: &'static str) -> &'static str {
-    tracing::trace!(target: "holdfast::sql", sql);
+fn traced(sql: SqlStr) -> SqlStr {
+    tracing::trace!(target: "holdfast::sql", sql = sql.as_str());
     sql
 }
 

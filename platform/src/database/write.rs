@@ -43,8 +43,28 @@ pub(crate) trait Job<E: Engine>: Send {
     fn finish(self: Box<Self>, stored: Result<(), JobFailure>);
 }
 
+/// What an outcome of a write means.
+pub struct Settlement<T> {
+    /// Whether the changes are kept. Of an outcome that is not, they are undone; it is answered all the same.
+    pub keeps: fn(&T) -> bool,
+    /// Told of an outcome that was kept once it is on disk, also when the caller gave up waiting; and of one of
+    /// which nobody knows whether it is.
+    pub stored: Box<dyn FnOnce(&T) + Send>,
+}
+
+impl<T> Default for Settlement<T> {
+    /// Everything is kept, nobody is told.
+    fn default() -> Self {
+        Self {
+            keeps: |_| true,
+            stored: Box::new(|_| ()),
+        }
+    }
+}
+
 struct Operation<F, T> {
     transaction: F,
+    settlement: Settlement<T>,
     outcome: Option<Result<T, sqlx::Error>>,
     answer: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -58,9 +78,9 @@ impl<E: Engine, T: Send + 'static, F: Transaction<E, T>> Job<E> for Operation<F,
         Box::pin(async {
             let outcome = (self.transaction)(connection).await;
             let ran = match &outcome {
-                Ok(_) => Ran::Keep,
+                Ok(outcome) if (self.settlement.keeps)(outcome) => Ran::Keep,
                 Err(error) if is_conflict(error) => Ran::Conflict,
-                Err(_) => Ran::Undo,
+                Ok(_) | Err(_) => Ran::Undo,
             };
             self.outcome = Some(outcome);
             ran
@@ -68,6 +88,11 @@ impl<E: Engine, T: Send + 'static, F: Transaction<E, T>> Job<E> for Operation<F,
     }
 
     fn finish(self: Box<Self>, stored: Result<(), JobFailure>) {
+        if let Some(Ok(outcome)) = &self.outcome
+            && (self.settlement.keeps)(outcome)
+        {
+            (self.settlement.stored)(outcome);
+        }
         let answer = match (stored, self.outcome) {
             // An operation that failed by itself says so, whatever became of the others.
             (_, Some(Err(error))) => Err(error.into()),
@@ -84,10 +109,12 @@ impl<E: Engine, T: Send + 'static, F: Transaction<E, T>> Job<E> for Operation<F,
 pub(super) async fn enqueue<E: Engine, T: Send + 'static>(
     writer: &dyn Writer<E>,
     transaction: impl Transaction<E, T>,
+    settlement: Settlement<T>,
 ) -> Result<T, StoreError> {
     let (answer, answered) = oneshot::channel();
     writer.submit(Box::new(Operation {
         transaction,
+        settlement,
         outcome: None,
         answer,
     }))?;

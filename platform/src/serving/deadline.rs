@@ -24,9 +24,12 @@ use crate::{access::AccessTable, wire_error::WireError};
 pub const TIMEOUT_FORM: &str = "must be 1 to 8 digits and a unit (H, M, S, m, u, n)";
 /// What a unary call without a deadline gets.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+/// What one gets that streams its request.
+const UPLOAD_DEADLINE: Duration = Duration::from_mins(6);
 
 /// Ends calls at their deadline with DEADLINE_EXCEEDED, streams in the middle too. A malformed
-/// `grpc-timeout` is refused. A unary call without one gets 30 seconds; a stream may last.
+/// `grpc-timeout` is refused. A unary call without one gets 30 seconds, an
+/// upload six minutes; a stream of answers may last.
 #[derive(Clone)]
 pub(super) struct DeadlineLayer(Arc<AccessTable>);
 
@@ -71,11 +74,13 @@ where
             let refused = WireError::field("grpc-timeout", TIMEOUT_FORM);
             return Box::pin(async { Ok(Status::from(refused).into_http()) });
         };
-        let streaming = self
-            .methods
-            .get(request.uri().path())
-            .is_some_and(|method| method.streaming);
-        let limit = asked.or((!streaming).then_some(DEFAULT_DEADLINE));
+        let method = self.methods.get(request.uri().path());
+        let streaming = method.is_some_and(|method| method.streaming);
+        let ours = match method {
+            Some(method) if method.uploading => UPLOAD_DEADLINE,
+            _ => DEFAULT_DEADLINE,
+        };
+        let limit = asked.or((!streaming).then_some(ours));
         let answer = self.inner.call(request);
         let Some(limit) = limit else {
             return Box::pin(answer);

@@ -1,5 +1,7 @@
 //! The proof that a call comes from a signed-in person.
 
+use std::sync::Arc;
+
 use tonic::{Request, Status};
 use uuid::Uuid;
 
@@ -11,18 +13,22 @@ use crate::wire_error::WireError;
 pub struct Caller {
     subject: Uuid,
     session: Uuid,
-    scope: String,
+    scope: Arc<str>,
     issued: i64,
+    expires: i64,
+    key_id: Arc<str>,
 }
 
 impl Caller {
-    /// `None` if the claims do not name a person and a session.
-    pub(super) fn from_claims(claims: AccessClaims) -> Option<Self> {
+    /// `None` if the claims do not name a person and a session. `key_id` names the key that signed them.
+    pub(super) fn from_claims(claims: AccessClaims, key_id: &str) -> Option<Self> {
         Some(Self {
             subject: canonical_uuid(&claims.sub)?,
             session: canonical_uuid(&claims.sid)?,
-            scope: claims.scope,
+            scope: claims.scope.into(),
             issued: claims.iat,
+            expires: claims.exp,
+            key_id: key_id.into(),
         })
     }
 
@@ -39,6 +45,16 @@ impl Caller {
     /// When the token was issued, in seconds since the Unix epoch: `iat`.
     pub(super) fn issued(&self) -> i64 {
         self.issued
+    }
+
+    /// When the token expires, in seconds since the Unix epoch: `exp`.
+    pub(super) fn expires(&self) -> i64 {
+        self.expires
+    }
+
+    /// The key that signed the token: `kid`.
+    pub(super) fn key_id(&self) -> &str {
+        &self.key_id
     }
 
     /// Whether the token carries a scope (RFC 6749, section 3.3). The empty scope is always carried.

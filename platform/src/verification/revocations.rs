@@ -5,6 +5,7 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::Caller;
@@ -15,6 +16,7 @@ use crate::clock::Timestamp;
 #[derive(Debug, Default)]
 pub struct Revocations {
     known: RwLock<Known>,
+    changed: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +50,7 @@ impl Revocations {
     /// A session was ended.
     pub fn end_session(&self, session: Uuid, forget_time: Timestamp) {
         self.write().sessions.insert(session, forget_time);
+        self.tell();
     }
 
     /// The tokens that were issued before the second of that time, to an account or to everyone, were withdrawn. Tokens tell
@@ -62,6 +65,18 @@ impl Revocations {
             Some(account) => drop(known.accounts.insert(account, withdrawal)),
             None => known.everyone = Some(withdrawal),
         }
+        drop(known);
+        self.tell();
+    }
+
+    /// Something was ended or withdrawn, here or elsewhere.
+    pub(crate) fn tell(&self) {
+        self.changed.send_replace(());
+    }
+
+    /// Hears of everything that is ended or withdrawn from now on.
+    pub(super) fn changed(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// Forgets what concerns no token any more.

@@ -56,14 +56,8 @@ pub struct Verifier {
     keys: Arc<KeyRing>,
     clock: Arc<dyn Clock>,
     revocations: Arc<Revocations>,
-    verified: Cache<Box<str>, Arc<Verified>>,
+    verified: Cache<Box<str>, Arc<Caller>>,
     seconds: Option<Histogram>,
-}
-
-struct Verified {
-    caller: Caller,
-    expires: i64,
-    key_id: String,
 }
 
 impl Verifier {
@@ -112,21 +106,20 @@ impl Verifier {
     async fn verify_token(&self, token: &str) -> Result<Caller, Refusal> {
         let now = self.clock.now();
         if let Some(known) = self.verified.get(token) {
-            if known.expires <= now.as_seconds() {
+            if known.expires() <= now.as_seconds() {
                 return Err(Refusal::Expired);
             }
             // A key that was withdrawn takes its tokens with it.
-            if self.keys.holds(&known.key_id) {
-                return Ok(known.caller.clone());
+            if self.keys.holds(known.key_id()) {
+                return Ok((*known).clone());
             }
         }
-        let verified = self.verify_anew(token, now).await?;
-        let caller = verified.caller.clone();
-        self.verified.insert(token.into(), Arc::new(verified));
+        let caller = self.verify_anew(token, now).await?;
+        self.verified.insert(token.into(), Arc::new(caller.clone()));
         Ok(caller)
     }
 
-    async fn verify_anew(&self, token: &str, now: Timestamp) -> Result<Verified, Refusal> {
+    async fn verify_anew(&self, token: &str, now: Timestamp) -> Result<Caller, Refusal> {
         let parts = jwt::split(token).ok_or(Refusal::Invalid)?;
         if parts.header.alg != ALGORITHM || parts.header.typ != TOKEN_TYPE {
             return Err(Refusal::Invalid);
@@ -149,15 +142,9 @@ impl Verifier {
         if !for_us {
             return Err(Refusal::Invalid);
         }
-        let expires = claims.exp;
-        if expires <= now.as_seconds() {
+        if claims.exp <= now.as_seconds() {
             return Err(Refusal::Expired);
         }
-        let caller = Caller::from_claims(claims).ok_or(Refusal::Invalid)?;
-        Ok(Verified {
-            caller,
-            expires,
-            key_id: parts.header.kid,
-        })
+        Caller::from_claims(claims, &parts.header.kid).ok_or(Refusal::Invalid)
     }
 }
