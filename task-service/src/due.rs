@@ -8,7 +8,7 @@ use jiff::{
 use platform::clock::Timestamp;
 use proto::task::v1 as wire;
 
-use crate::validation::Violations;
+use crate::{bounds::parse_day, validation::Violations};
 
 /// The range of `google.protobuf.Timestamp`: the years 0001 to 9999.
 const TIMESTAMP_SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
@@ -40,8 +40,8 @@ impl Due {
             }
             ("", Some(moment)) => {
                 let at = parse_moment(*moment, violations);
-                let zone = parse_zone(&due.time_zone, violations);
-                Some(Self::Moment { at: at?, zone: zone? })
+                let zone = zone("task.due.time_zone", &due.time_zone, violations);
+                Some(Self::Moment { at: at?, zone: zone?.0 })
             }
             (date, None) => {
                 let day = parse_day(date);
@@ -75,26 +75,6 @@ impl Due {
     }
 }
 
-/// An RFC 3339 full-date (section 5.6) of the years 0001 to 9999.
-fn parse_day(text: &str) -> Option<Date> {
-    let bytes = text.as_bytes();
-    let shaped = bytes.len() == 10
-        && bytes.iter().enumerate().all(|(place, byte)| match place {
-            4 | 7 => *byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
-    if !shaped {
-        return None;
-    }
-    let day = Date::new(
-        text[..4].parse().ok()?,
-        text[5..7].parse().ok()?,
-        text[8..].parse().ok()?,
-    )
-    .ok()?;
-    (day.year() >= 1).then_some(day)
-}
-
 /// Truncated to the microsecond, which is what every engine keeps.
 fn parse_moment(moment: prost_types::Timestamp, violations: &mut Violations) -> Option<Timestamp> {
     let prost_types::Timestamp { seconds, nanos } = moment;
@@ -107,17 +87,27 @@ fn parse_moment(moment: prost_types::Timestamp, violations: &mut Violations) -> 
     ))
 }
 
-/// The name as the time zone database spells it, so that another spelling is not another value.
-fn parse_zone(name: &str, violations: &mut Violations) -> Option<String> {
-    if name.is_empty() {
-        return Some(DEFAULT_ZONE.to_owned());
+/// A time zone, and its name as the time zone database spells it, so that another spelling is not another value.
+/// UTC if it is not said; `None`, and why, if there is no such zone.
+pub(crate) fn zone(path: &str, name: &str, violations: &mut Violations) -> Option<(String, TimeZone)> {
+    let named = known_zone(if name.is_empty() { DEFAULT_ZONE } else { name });
+    if named.is_none() {
+        violations.add(path, "must be a time zone of the IANA database");
     }
-    let known = tz::db().get(name).ok().filter(|zone| !zone.is_unknown());
-    let name = known.as_ref().and_then(TimeZone::iana_name).map(str::to_owned);
-    if name.is_none() {
-        violations.add("task.due.time_zone", "must be a time zone of the IANA database");
-    }
-    name
+    named
+}
+
+/// A zone of the time zone database, and its name as it is spelt there.
+pub(crate) fn known_zone(name: &str) -> Option<(String, TimeZone)> {
+    let zone = tz::db().get(name).ok().filter(|zone| !zone.is_unknown())?;
+    Some((zone.iana_name()?.to_owned(), zone))
+}
+
+/// The day that it is in a zone at a moment.
+pub(crate) fn day_at(moment: Timestamp, zone: &TimeZone) -> Date {
+    // Times lie within the calendar, but for a clock that is thousands of years wrong.
+    let moment = jiff::Timestamp::from_microsecond(moment.as_micros()).unwrap_or(jiff::Timestamp::MAX);
+    zone.to_datetime(moment).date()
 }
 
 #[cfg(test)]

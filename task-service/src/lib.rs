@@ -3,27 +3,50 @@
 //! A call walks from `rpc` (decode, call, encode) through the rules to the [`store`]:
 //!
 //! - [`tasks`] — what can be done; `validation`, [`due`], `masks` — what may be said; [`change`] — what
-//!   comes of a change; `requests` — what has its effect once; [`pages`] — lists and their tokens; [`task`] — the noun.
+//!   comes of a change; `requests` — what has its effect once; [`task`] — the noun.
+//! - [`pages`] — lists; [`query`] — what they are asked for; [`condition`] — which tasks, from fields, from a `filter` and
+//!   within `bounds`; [`order`] — in which order, and from where on; `folding` — what counts as the same text; `tokens` —
+//!   where it goes on.
+//! - `batches` — several at once; `statistics` — how many there are.
+//! - `sync` — what changed since; `watch` — what changes from now on; [`news`] — whose tasks changed, `announcer` — as the
+//!   other processes hear of it.
+//! - `exports`, `imports` — all of them as a file, and out of one; [`transfer`] — how such files are written.
 //! - `erasure` — what becomes of them when an account is deleted; `purge` — when they were in the trash for long.
 //! - [`owner`] — whose tasks: the proof that the store demands.
 //! - [`error`] — what can go wrong, and its form on the wire.
 //! - [`Config`] — what the service needs; [`serve`] and [`migrate`] — what it does.
 
+mod announcer;
+mod batches;
+mod bounds;
 pub mod change;
+pub mod condition;
 mod config;
 pub mod due;
 mod erasure;
 pub mod error;
+mod exports;
+mod filter;
+mod folding;
+mod imports;
 mod masks;
+pub mod news;
+pub mod order;
 pub mod owner;
 pub mod pages;
 mod purge;
+pub mod query;
 mod requests;
 mod rpc;
+mod statistics;
 pub mod store;
+mod sync;
 pub mod task;
 pub mod tasks;
+mod tokens;
+pub mod transfer;
 mod validation;
+mod watch;
 
 use std::sync::Arc;
 
@@ -34,13 +57,15 @@ use platform::{
     database::{DataError, ServiceDatabase, StoreError},
     entropy::SystemEntropy,
     serving::{self, MAX_MESSAGE_BYTES, Protocol, Sockets},
-    verification::{Authentication, AuthenticationLayer, KeyRing, Revocations, Verifier, require_caller},
+    verification::{Authentication, AuthenticationLayer, KeyRing, Revocations, Standing, Verifier, require_caller},
 };
 use proto::task::v1::task_service_server::TaskServiceServer;
 use tokio_util::sync::CancellationToken;
 use tonic::service::{RoutesBuilder, interceptor::InterceptedService};
 
-use crate::{erasure::erase_deleted, purge::purge_trash, rpc::TaskRpc, store::TaskDatabase, tasks::Tasks};
+use crate::{
+    erasure::erase_deleted, purge::purge_trash, rpc::TaskRpc, store::TaskDatabase, tasks::Tasks, watch::Watching,
+};
 
 pub use config::Config;
 
@@ -130,6 +155,18 @@ pub async fn serve(sockets: impl Into<Sockets>, config: Config, shutdown: Cancel
         async move { shutdown.run_until_cancelled(purging).await }
     });
 
+    tokio::spawn({
+        let announcing = announcer::announce(database.news.clone(), database.announcements.clone());
+        let listening = announcer::listen(database.news.clone(), database.announcements.clone());
+        let shutdown = shutdown.clone();
+        async move {
+            shutdown
+                .run_until_cancelled(async { tokio::join!(announcing, listening) })
+                .await
+        }
+    });
+
+    let standing = Standing::new(keys.clone(), revocations.clone(), config.clock.clone());
     let access = AccessTable::for_services(SERVICES);
     let authentication = AuthenticationLayer::new(Authentication {
         access: access.clone(),
@@ -146,7 +183,8 @@ pub async fn serve(sockets: impl Into<Sockets>, config: Config, shutdown: Cancel
         config.clock,
         config.entropy,
     );
-    let service = TaskServiceServer::new(TaskRpc::new(tasks))
+    let watching = Watching::new(Arc::new(tasks), database.news.clone(), standing, shutdown.clone());
+    let service = TaskServiceServer::new(TaskRpc::new(watching))
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_ANSWER_BYTES);
     let mut routes = RoutesBuilder::default();

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::due::Due;
 
 /// How much a task matters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
     /// Can wait.
     Low,
@@ -17,6 +17,27 @@ pub enum Priority {
     Medium,
     /// Comes first.
     High,
+}
+
+impl Priority {
+    /// 1 low, 2 medium, 3 high.
+    pub(crate) fn number(self) -> i16 {
+        match self {
+            Self::Low => 1,
+            Self::Medium => 2,
+            Self::High => 3,
+        }
+    }
+
+    /// The priority of a number; `None` for any other.
+    pub(crate) fn of_number(number: i16) -> Option<Self> {
+        match number {
+            1 => Some(Self::Low),
+            2 => Some(Self::Medium),
+            3 => Some(Self::High),
+            _ => None,
+        }
+    }
 }
 
 /// What a person says of a task. All of it can be changed; nothing else can.

@@ -3,7 +3,7 @@
 use proto::task::v1 as wire;
 use uuid::Uuid;
 
-use crate::{error::TaskError, task::Priority};
+use crate::{error::TaskError, task::Priority, transfer::Problem};
 
 const MAX_TITLE: usize = 200;
 const MAX_DESCRIPTION: usize = 10_000;
@@ -14,33 +14,58 @@ const MAX_VIOLATIONS: usize = 20;
 
 /// Everything that is wrong with a request, told at once: proto field paths and descriptions.
 #[derive(Debug, Default)]
-pub(crate) struct Violations(Vec<(String, String)>);
+pub(crate) struct Violations {
+    list: Vec<(String, String)>,
+    /// Stands before every path that is added.
+    prefix: String,
+}
 
 impl Violations {
     /// Adds one; after the twentieth they are only counted as wrong.
-    pub(crate) fn add(&mut self, path: impl Into<String>, description: impl Into<String>) {
-        if self.0.len() < MAX_VIOLATIONS {
-            self.0.push((path.into(), description.into()));
+    pub(crate) fn add(&mut self, path: impl AsRef<str>, description: impl Into<String>) {
+        if self.list.len() < MAX_VIOLATIONS {
+            let path = format!("{}{}", self.prefix, path.as_ref());
+            self.list.push((path, description.into()));
         }
+    }
+
+    /// From now on paths are those of a field of this message, such as `requests[3]`.
+    pub(crate) fn within(&mut self, message: &str) {
+        self.prefix = format!("{message}.");
+    }
+
+    /// From now on paths are those of the request.
+    pub(crate) fn within_request(&mut self) {
+        self.prefix.clear();
     }
 
     /// The value that was read, unless anything is wrong with the request.
     pub(crate) fn accept<T>(self, value: Option<T>) -> Result<T, TaskError> {
         match value {
-            Some(value) if self.0.is_empty() => Ok(value),
-            _ => Err(TaskError::FieldsInvalid(self.0)),
+            Some(value) if self.list.is_empty() => Ok(value),
+            _ => Err(TaskError::FieldsInvalid(self.list)),
         }
     }
 
     /// Whether nothing is wrong so far.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
+    }
+
+    /// The first thing that is wrong with a task, as a file is told of it.
+    pub(crate) fn into_problem(self) -> Problem {
+        let first = self.list.into_iter().next();
+        let (path, description) = first.unwrap_or_default();
+        let field = ["title", "description", "tags"]
+            .into_iter()
+            .find(|field| path.strip_prefix("task.").is_some_and(|path| path.starts_with(field)));
+        Problem { field, description }
     }
 
     /// What is wrong.
     #[cfg(test)]
     pub(crate) fn into_list(self) -> Vec<(String, String)> {
-        self.0
+        self.list
     }
 }
 
@@ -87,27 +112,32 @@ pub(crate) fn tags(texts: &[String], violations: &mut Violations) -> Option<Vec<
     let mut tags: Vec<String> = Vec::new();
     let mut valid = true;
     for (place, text) in texts.iter().enumerate() {
-        let tag = text.trim().to_lowercase();
-        let problem = match tag.chars().count() {
-            _ if has_nul(text) => NUL.to_owned(),
-            0 => "must not be empty".to_owned(),
-            1..=MAX_TAG => {
-                // One too many is as wrong as a million.
-                if tags.len() <= MAX_TAGS && !tags.contains(&tag) {
-                    tags.push(tag);
-                }
-                continue;
+        match tag(text) {
+            // One too many is as wrong as a million.
+            Ok(tag) if tags.len() > MAX_TAGS || tags.contains(&tag) => {}
+            Ok(tag) => tags.push(tag),
+            Err(problem) => {
+                violations.add(format!("task.tags[{place}]"), problem);
+                valid = false;
             }
-            _ => format!("must have at most {MAX_TAG} characters"),
-        };
-        violations.add(format!("task.tags[{place}]"), problem);
-        valid = false;
+        }
     }
     if tags.len() > MAX_TAGS {
         violations.add("task.tags", format!("must be at most {MAX_TAGS}"));
         valid = false;
     }
     valid.then_some(tags)
+}
+
+/// Trimmed and lower-cased; what is wrong with it otherwise.
+pub(crate) fn tag(text: &str) -> Result<String, String> {
+    let tag = text.trim().to_lowercase();
+    match tag.chars().count() {
+        _ if has_nul(text) => Err(NUL.to_owned()),
+        0 => Err("must not be empty".to_owned()),
+        1..=MAX_TAG => Ok(tag),
+        _ => Err(format!("must have at most {MAX_TAG} characters")),
+    }
 }
 
 /// Medium if it is not said.
@@ -124,7 +154,8 @@ pub(crate) fn priority(number: i32, violations: &mut Violations) -> Option<Prior
     }
 }
 
-const NUL: &str = "must not contain U+0000";
+/// What is wrong with a text that contains it.
+pub(crate) const NUL: &str = "must not contain U+0000";
 
 /// PostgreSQL cannot store it, and nobody types it.
 fn has_nul(text: &str) -> bool {

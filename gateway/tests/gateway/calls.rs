@@ -94,6 +94,7 @@ async fn a_list_takes_its_fields_from_the_query() {
         page_size: 7,
         page_token: "a+b".to_owned(),
         state: TaskState::Active.into(),
+        ..ListTasksRequest::default()
     };
     assert_eq!(world.task.call().message::<ListTasksRequest>(), expected);
 }
@@ -277,7 +278,7 @@ async fn options_tells_the_methods() {
     let world = World::start().await;
     let answer = world.send("OPTIONS /v1/tasks/x").await;
     assert_eq!((answer.status, answer.body.len()), (204, 0));
-    assert_eq!(answer.header("allow"), Some("DELETE, GET, HEAD, OPTIONS, PATCH"));
+    assert_eq!(answer.header("allow"), Some("DELETE, GET, HEAD, OPTIONS, PATCH, PUT"));
     world
         .send("OPTIONS /nowhere")
         .await

@@ -1,24 +1,37 @@
 //! holdfast.task.v1.TaskService.
 
+use std::sync::Arc;
+
+use futures_util::stream::{BoxStream, StreamExt as _};
 use platform::verification::Caller;
-use proto::task::v1::{self as wire, task_service_server::TaskService};
-use tonic::{Request, Response, Status};
+use proto::{
+    google::api::HttpBody,
+    task::v1::{self as wire, task_service_server::TaskService},
+};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
     due::Due,
+    imports::Summary,
     owner::OwnerId,
+    store::Statistics,
     task::{Priority, Task},
     tasks::Tasks,
+    watch::{Told, Watching},
 };
 
 /// The service over the rules.
 pub(crate) struct TaskRpc {
-    tasks: Tasks,
+    tasks: Arc<Tasks>,
+    watching: Watching,
 }
 
 impl TaskRpc {
-    pub(crate) fn new(tasks: Tasks) -> Self {
-        Self { tasks }
+    pub(crate) fn new(watching: Watching) -> Self {
+        Self {
+            tasks: watching.tasks.clone(),
+            watching,
+        }
     }
 }
 
@@ -43,7 +56,7 @@ impl TaskService for TaskRpc {
         let (owner, request) = owned(request)?;
         let page = self.tasks.list(owner, &request).await?;
         Ok(Response::new(wire::ListTasksResponse {
-            tasks: page.tasks.into_iter().map(encode).collect(),
+            tasks: encode_all(page.tasks),
             next_page_token: page.next_page_token,
         }))
     }
@@ -82,6 +95,154 @@ impl TaskService for TaskRpc {
         let (owner, request) = owned(request)?;
         let task = self.tasks.undelete(owner, request).await?;
         Ok(Response::new(encode(task)))
+    }
+
+    async fn batch_create_tasks(
+        &self,
+        request: Request<wire::BatchCreateTasksRequest>,
+    ) -> Result<Response<wire::BatchCreateTasksResponse>, Status> {
+        let (owner, request) = owned(request)?;
+        let tasks = encode_all(self.tasks.batch_create(owner, request).await?);
+        Ok(Response::new(wire::BatchCreateTasksResponse { tasks }))
+    }
+
+    async fn batch_update_tasks(
+        &self,
+        request: Request<wire::BatchUpdateTasksRequest>,
+    ) -> Result<Response<wire::BatchUpdateTasksResponse>, Status> {
+        let (owner, request) = owned(request)?;
+        let tasks = encode_all(self.tasks.batch_update(owner, request).await?);
+        Ok(Response::new(wire::BatchUpdateTasksResponse { tasks }))
+    }
+
+    async fn batch_delete_tasks(
+        &self,
+        request: Request<wire::BatchDeleteTasksRequest>,
+    ) -> Result<Response<wire::BatchDeleteTasksResponse>, Status> {
+        let (owner, request) = owned(request)?;
+        let tasks = encode_all(self.tasks.batch_delete(owner, request).await?);
+        Ok(Response::new(wire::BatchDeleteTasksResponse { tasks }))
+    }
+
+    async fn batch_complete_tasks(
+        &self,
+        request: Request<wire::BatchCompleteTasksRequest>,
+    ) -> Result<Response<wire::BatchCompleteTasksResponse>, Status> {
+        let (owner, request) = owned(request)?;
+        let tasks = encode_all(self.tasks.batch_complete(owner, request).await?);
+        Ok(Response::new(wire::BatchCompleteTasksResponse { tasks }))
+    }
+
+    async fn get_task_stats(
+        &self,
+        request: Request<wire::GetTaskStatsRequest>,
+    ) -> Result<Response<wire::TaskStats>, Status> {
+        let (owner, request) = owned(request)?;
+        let statistics = self.tasks.statistics(owner, &request).await?;
+        Ok(Response::new(encode_statistics(statistics)))
+    }
+
+    async fn sync_tasks(
+        &self,
+        request: Request<wire::SyncTasksRequest>,
+    ) -> Result<Response<wire::SyncTasksResponse>, Status> {
+        let (owner, request) = owned(request)?;
+        let page = self.tasks.sync(owner, &request).await?;
+        Ok(Response::new(wire::SyncTasksResponse {
+            tasks: encode_all(page.tasks),
+            next_page_token: page.next_page_token,
+            next_sync_token: page.next_sync_token,
+        }))
+    }
+
+    type WatchTasksStream = BoxStream<'static, Result<wire::WatchTasksResponse, Status>>;
+
+    async fn watch_tasks(
+        &self,
+        request: Request<wire::WatchTasksRequest>,
+    ) -> Result<Response<Self::WatchTasksStream>, Status> {
+        let caller = Caller::of(&request)?;
+        let told = self.watching.watch(caller, &request.get_ref().sync_token).await?;
+        let messages = told.map(|told| told.map(encode_told).map_err(Status::from));
+        Ok(Response::new(messages.boxed()))
+    }
+
+    type ExportTasksStream = BoxStream<'static, Result<HttpBody, Status>>;
+
+    async fn export_tasks(
+        &self,
+        request: Request<wire::ExportTasksRequest>,
+    ) -> Result<Response<Self::ExportTasksStream>, Status> {
+        let (owner, request) = owned(request)?;
+        let export = self.tasks.export(owner, &request)?;
+        let bodies = export.parts.map(move |part| {
+            Ok(HttpBody {
+                content_type: export.content_type.to_owned(),
+                data: part?,
+                extensions: Vec::new(),
+            })
+        });
+        Ok(Response::new(bodies.boxed()))
+    }
+
+    async fn import_tasks(
+        &self,
+        request: Request<Streaming<HttpBody>>,
+    ) -> Result<Response<wire::ImportTasksResponse>, Status> {
+        let (owner, mut bodies) = owned(request)?;
+        let first = bodies.message().await?.unwrap_or_default();
+        let mut import = self.tasks.import(owner, &first.content_type)?;
+        import.feed(&first.data).await?;
+        while let Some(body) = bodies.message().await? {
+            import.feed(&body.data).await?;
+        }
+        let summary = import.finish().await?;
+        Ok(Response::new(encode_summary(summary)))
+    }
+}
+
+fn encode_summary(summary: Summary) -> wire::ImportTasksResponse {
+    let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    wire::ImportTasksResponse {
+        created: number(summary.created),
+        existing: number(summary.existing),
+        failed: number(summary.failed),
+        errors: summary
+            .problems
+            .into_iter()
+            .map(|(line, problem)| wire::ImportError {
+                line: i32::try_from(line).unwrap_or(i32::MAX),
+                field: problem.field.unwrap_or_default().to_owned(),
+                description: problem.description,
+            })
+            .collect(),
+    }
+}
+
+fn encode_all(tasks: Vec<Task>) -> Vec<wire::Task> {
+    tasks.into_iter().map(encode).collect()
+}
+
+fn encode_told(told: Told) -> wire::WatchTasksResponse {
+    use wire::watch_tasks_response::Event;
+    wire::WatchTasksResponse {
+        event: told.task.map(|task| match task.delete_time {
+            None => Event::Task(encode(task)),
+            Some(_) => Event::Tombstone(encode(task)),
+        }),
+        sync_token: told.sync_token,
+    }
+}
+
+/// Nobody has more tasks than the numbers can say.
+fn encode_statistics(statistics: Statistics) -> wire::TaskStats {
+    let number = |count: i64| i32::try_from(count).unwrap_or(i32::MAX);
+    wire::TaskStats {
+        total: number(statistics.total),
+        active: number(statistics.total - statistics.completed),
+        completed: number(statistics.completed),
+        overdue: number(statistics.overdue),
+        due_today: number(statistics.due_today),
     }
 }
 

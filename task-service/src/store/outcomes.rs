@@ -4,7 +4,7 @@ use platform::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::sql::{due_of_columns, due_to_columns, priority_number, priority_of_number};
+use super::sql::{due_of_columns, due_to_columns, priority_of_number};
 use crate::task::{Content, Task};
 
 /// The columns of a task, but for its owner.
@@ -26,17 +26,27 @@ struct Row {
     delete_time: Option<i64>,
 }
 
-pub(super) fn encode(task: &Task) -> Result<String, sqlx::Error> {
+pub(super) fn encode(tasks: &[Task]) -> Result<String, sqlx::Error> {
+    let rows: Vec<Row> = tasks.iter().map(row_of_task).collect();
+    serde_json::to_string(&rows).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+pub(super) fn decode(text: &str) -> Result<Vec<Task>, sqlx::Error> {
+    let rows: Vec<Row> = serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    rows.into_iter().map(task_of_row).collect()
+}
+
+fn row_of_task(task: &Task) -> Row {
     let micros = |time: Option<Timestamp>| time.map(Timestamp::as_micros);
     let (due_time, due_zone) = due_to_columns(task.content.due.as_ref());
-    let row = Row {
+    Row {
         task_id: task.id.to_string(),
         version: task.version,
         change_seq: task.change_seq,
         title: task.content.title.clone(),
         description: task.content.description.clone(),
         completed: task.content.completed,
-        priority: priority_number(task.content.priority),
+        priority: task.content.priority.number(),
         tags: task.content.tags.clone(),
         due_time: micros(due_time),
         due_zone,
@@ -44,12 +54,10 @@ pub(super) fn encode(task: &Task) -> Result<String, sqlx::Error> {
         update_time: task.update_time.as_micros(),
         complete_time: micros(task.complete_time),
         delete_time: micros(task.delete_time),
-    };
-    serde_json::to_string(&row).map_err(|error| sqlx::Error::Encode(error.into()))
+    }
 }
 
-pub(super) fn decode(text: &str) -> Result<Task, sqlx::Error> {
-    let row: Row = serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))?;
+fn task_of_row(row: Row) -> Result<Task, sqlx::Error> {
     let time = |micros: Option<i64>| micros.map(Timestamp::from_micros);
     Ok(Task {
         id: Uuid::try_parse(&row.task_id).map_err(|error| sqlx::Error::Decode(error.into()))?,

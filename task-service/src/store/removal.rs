@@ -35,7 +35,11 @@ const LOCK_OWNER: &str = "UPDATE owner_state SET next_seq = next_seq WHERE owner
 const PURGE: &str = "
     DELETE FROM tasks
     WHERE owner_id = $1 AND task_id IN (
-        SELECT task_id FROM tasks WHERE owner_id = $1 AND delete_time <= $2 ORDER BY delete_time LIMIT $3)";
+        SELECT task_id FROM tasks WHERE owner_id = $1 AND delete_time <= $2 ORDER BY delete_time LIMIT $3)
+    RETURNING change_seq";
+
+/// Who has not been told of them by now never will be.
+const TELL_OF_PURGE: &str = "UPDATE owner_state SET purged_seq = $2 WHERE owner_id = $1 AND purged_seq < $2";
 
 const FIRST_DELETED: &str = "
     SELECT delete_time FROM tasks WHERE owner_id = $1 AND delete_time IS NOT NULL ORDER BY delete_time LIMIT 1";
@@ -47,7 +51,8 @@ const FORGET_PURGE: &str = "DELETE FROM purges WHERE due_owner = $1";
 /// The lock that every write takes; what waits for it finds the mark.
 const MARK_ERASED: &str = "
     INSERT INTO owner_state (owner_id, next_seq, erased_time) VALUES ($1, 1, $2)
-    ON CONFLICT (owner_id) DO UPDATE SET erased_time = coalesce(owner_state.erased_time, $2)";
+    ON CONFLICT (owner_id) DO UPDATE
+    SET erased_time = coalesce(owner_state.erased_time, $2), task_count = 0, completed_count = 0";
 
 const ERASE: &str = "
     DELETE FROM tasks
@@ -79,12 +84,21 @@ pub(super) async fn purge<E: Engine>(
         .bind(owner)
         .bind(now.minus(KEPT_IN_TRASH))
         .bind(i64::from(ERASED_AT_ONCE));
-    let tasks = purge.execute(connection).await?;
+    let purged = purge.all(connection).await?;
+    let mut purged_seq = 0;
+    for row in &purged {
+        purged_seq = purged_seq.max(row.get::<i64>("change_seq")?);
+    }
+    if !purged.is_empty() {
+        let tell = statement::<E>(TELL_OF_PURGE).bind(owner).bind(purged_seq);
+        tell.execute(connection).await?;
+    }
     let forget = statement::<E>(FORGET_REQUESTS)
         .bind(owner)
         .bind(now.minus(REMEMBERED))
         .bind(i64::from(ERASED_AT_ONCE));
-    if tasks.max(forget.execute(connection).await?) == u64::from(ERASED_AT_ONCE) {
+    let forgotten = forget.execute(connection).await?;
+    if purged.len() == ERASED_AT_ONCE as usize || forgotten == u64::from(ERASED_AT_ONCE) {
         return Ok(Purged::Some);
     }
     let mut due: Option<Timestamp> = None;

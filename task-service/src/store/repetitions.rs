@@ -5,7 +5,7 @@ use platform::{
     database::{Connection, Engine, statement},
 };
 
-use super::{Effect, REMEMBERED, RequestId, outcomes, removal::plan_purge, sql::return_seq};
+use super::{Effect, REMEMBERED, RequestId, outcomes, removal::plan_purge};
 use crate::{owner::OwnerId, task::Task};
 
 const FIND_REQUEST: &str = "
@@ -20,13 +20,13 @@ const REMEMBER_REQUEST: &str = "
 pub(super) enum Repetition {
     /// The first, or one without an id.
     First,
-    /// One that asks the same as one before: the outcome of that one.
-    Again(Task),
+    /// One that asks the same as one before: the tasks that were answered to that one.
+    Again(Vec<Task>),
     /// One that asks something else.
     Other,
 }
 
-/// Gives the owner's change_seq back unless the request is the first.
+/// The owner must be locked.
 pub(super) async fn repetition<E: Engine>(
     connection: &mut Connection<'_, E>,
     owner: OwnerId,
@@ -43,7 +43,6 @@ pub(super) async fn repetition<E: Engine>(
     let Some(row) = find.first(connection).await? else {
         return Ok(Repetition::First);
     };
-    return_seq::<E>(connection, owner).await?;
     if row.get::<Vec<u8>>("digest")? == digest {
         Ok(Repetition::Again(outcomes::decode(&row.get::<String>("outcome")?)?))
     } else {
@@ -55,7 +54,7 @@ pub(super) async fn remember<E: Engine>(
     connection: &mut Connection<'_, E>,
     owner: OwnerId,
     effect: &Effect,
-    task: &Task,
+    tasks: &[Task],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let Effect::Once(RequestId { id, digest }) = effect else {
@@ -65,7 +64,7 @@ pub(super) async fn remember<E: Engine>(
         .bind(owner.as_uuid())
         .bind(id.clone())
         .bind(digest.to_vec())
-        .bind(outcomes::encode(task)?)
+        .bind(outcomes::encode(tasks)?)
         .bind(now)
         .execute(connection)
         .await?;

@@ -11,7 +11,8 @@ use platform::{
 };
 use sqlx::{Postgres, Sqlite};
 
-use super::{SqlTaskStore, TaskStore, token_key};
+use super::{Announcements, SqlAnnouncements, SqlTaskStore, TaskStore, token_key, unfolded};
+use crate::news::News;
 
 /// The schema.
 pub const SCHEMA: Schema = Schema {
@@ -27,6 +28,11 @@ pub const SCHEMA: Schema = Schema {
             description: "trash, requests",
             sql: include_str!("../../migrations/sqlite/0002_trash_requests.sql"),
         },
+        Migration {
+            version: 3,
+            description: "search, sync, statistics",
+            sql: include_str!("../../migrations/sqlite/0003_search_sync_statistics.sql"),
+        },
     ],
     postgres: &[
         Migration {
@@ -39,8 +45,13 @@ pub const SCHEMA: Schema = Schema {
             description: "trash, requests",
             sql: include_str!("../../migrations/postgres/0002_trash_requests.sql"),
         },
+        Migration {
+            version: 3,
+            description: "search, sync, statistics",
+            sql: include_str!("../../migrations/postgres/0003_search_sync_statistics.sql"),
+        },
     ],
-    filled_by_migration: &["token_keys"],
+    filled_by_migration: &["token_keys", "announcement_counter"],
 };
 
 /// Brings the schema of a database up to date and makes its token key.
@@ -57,8 +68,12 @@ pub async fn migrate(url: &DatabaseUrl, entropy: &dyn Entropy) -> Result<(), Sto
 pub struct TaskDatabase {
     /// The tasks.
     pub store: Arc<dyn TaskStore>,
-    /// The key that seals page tokens.
+    /// The key that seals tokens.
     pub token_key: Secret<32>,
+    /// Whose tasks change.
+    pub news: Arc<News>,
+    /// What the processes on the database tell each other.
+    pub announcements: Arc<dyn Announcements>,
     handle: Arc<dyn Handle>,
 }
 
@@ -82,14 +97,28 @@ impl TaskDatabase {
     /// Opens the database and makes its token key if it has none.
     pub async fn open(url: &DatabaseUrl, entropy: &dyn Entropy) -> Result<Self, StoreError> {
         match url {
-            DatabaseUrl::Sqlite(_) => Self::over(Sqlite::open(url, &SCHEMA).await?, entropy).await,
-            DatabaseUrl::Postgres(_) => Self::over(Postgres::open(url, &SCHEMA).await?, entropy).await,
+            // Only one process serves a file.
+            DatabaseUrl::Sqlite(_) => {
+                let database = Sqlite::open(url, &SCHEMA).await?;
+                Self::over(database, News::within_the_process(), entropy).await
+            }
+            DatabaseUrl::Postgres(_) => {
+                let database = Postgres::open(url, &SCHEMA).await?;
+                Self::over(database, News::for_others_too(), entropy).await
+            }
         }
     }
 
-    async fn over<E: Engine>(database: Database<E>, entropy: &dyn Entropy) -> Result<Self, StoreError> {
+    async fn over<E: Engine>(
+        database: Database<E>,
+        news: Arc<News>,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, StoreError> {
+        unfolded::fill(&database).await?;
         Ok(Self {
-            store: Arc::new(SqlTaskStore::new(database.clone())),
+            store: Arc::new(SqlTaskStore::new(database.clone(), news.clone())),
+            announcements: Arc::new(SqlAnnouncements(database.clone())),
+            news,
             token_key: token_key(&database, entropy).await?,
             handle: Arc::new(database),
         })

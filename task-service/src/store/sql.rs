@@ -4,42 +4,41 @@ use std::sync::Arc;
 
 use platform::{
     clock::Timestamp,
-    database::{Connection, Database, Engine, Record, StoreError, statement},
+    database::{Connection, Database, Engine, Record, Settlement, StoreError, statement},
 };
 use uuid::Uuid;
 
 use super::{
-    Changed, Created, Edit, Effect, Erased, Purged, TaskStore,
+    Changes, Days, Edit, Effect, Erased, Imported, Operation, Position, Purged, Refusal, Statistics, TaskStore,
+    Written, lists,
     removal::{self, plan_purge},
     repetitions::{Repetition, remember, repetition},
+    sequence::{Taken, position},
+    statistics::statistics,
     tags,
 };
 use crate::{
     due::Due,
+    folding::fold,
+    news::News,
+    order::Cursor,
     owner::OwnerId,
-    pages::{Cursor, StateFilter},
+    query::Query,
     task::{Content, Priority, Task},
 };
 
-/// Locks the owner and takes the next change_seq; the lock is what orders the owner's changes by commit.
-const TAKE_SEQ: &str = "
-    INSERT INTO owner_state (owner_id, next_seq) VALUES ($1, 2)
-    ON CONFLICT (owner_id) DO UPDATE SET next_seq = owner_state.next_seq + 1
-    RETURNING next_seq - 1 AS change_seq, erased_time";
-
-/// Gives it back, in the same transaction, if nothing came of the change.
-const RETURN_SEQ: &str = "UPDATE owner_state SET next_seq = next_seq - 1 WHERE owner_id = $1";
-
 const INSERT: &str = "
     INSERT INTO tasks (owner_id, task_id, version, change_seq, title, description, completed, priority, tags,
-                       due_time, due_zone, create_time, update_time, complete_time, delete_time)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                       due_time, due_zone, create_time, update_time, complete_time, delete_time,
+                       folded_title, folded_description)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
     ON CONFLICT (owner_id, task_id) DO NOTHING";
 
 const UPDATE: &str = "
     UPDATE tasks
     SET version = $3, change_seq = $4, title = $5, description = $6, completed = $7, priority = $8, tags = $9,
-        due_time = $10, due_zone = $11, create_time = $12, update_time = $13, complete_time = $14, delete_time = $15
+        due_time = $10, due_zone = $11, create_time = $12, update_time = $13, complete_time = $14, delete_time = $15,
+        folded_title = $16, folded_description = $17
     WHERE owner_id = $1 AND task_id = $2";
 
 const GET: &str = "
@@ -48,32 +47,78 @@ const GET: &str = "
     FROM tasks
     WHERE owner_id = $1 AND task_id = $2";
 
-const LIST: &str = "
+const CHANGES: &str = "
     SELECT task_id, version, change_seq, title, description, completed, priority, tags, due_time, due_zone,
            create_time, update_time, complete_time, delete_time
     FROM tasks
-    WHERE owner_id = $1 AND delete_time IS NULL AND completed IN ($2, $3) AND (create_time, task_id) < ($4, $5)
-    ORDER BY create_time DESC, task_id DESC
-    LIMIT $6";
+    WHERE owner_id = $1 AND change_seq > $2
+    ORDER BY change_seq
+    LIMIT $3";
 
 /// Tasks in a database of any engine.
 pub struct SqlTaskStore<E: Engine> {
     database: Database<E>,
+    news: Arc<News>,
 }
 
 impl<E: Engine> SqlTaskStore<E> {
-    /// The tasks of an open database.
-    pub fn new(database: Database<E>) -> Self {
-        Self { database }
+    /// The tasks of an open database. Whose tasks change is told to the news.
+    pub fn new(database: Database<E>, news: Arc<News>) -> Self {
+        Self { database, news }
+    }
+
+    /// What is kept of a write, and who is told of it.
+    fn settlement<T>(&self, owner: OwnerId, keeps: fn(&T) -> bool) -> Settlement<T> {
+        let news = self.news.clone();
+        Settlement {
+            keeps,
+            stored: Box::new(move |_| news.tell(owner)),
+        }
     }
 }
 
 #[tonic::async_trait]
 impl<E: Engine> TaskStore for SqlTaskStore<E> {
-    async fn create(&self, owner: OwnerId, task: Task, effect: Effect) -> Result<Created, StoreError> {
-        let task = Arc::new(task);
+    async fn write(
+        &self,
+        owner: OwnerId,
+        operations: Vec<Operation>,
+        answer_bytes: usize,
+        effect: Effect,
+    ) -> Result<Written, StoreError> {
+        let asked = Arc::new(Asked {
+            operations,
+            answer_bytes,
+            effect,
+        });
+        let keeps = |written: &Written| matches!(written, Written::Tasks(_));
+        let settlement = match asked.effect {
+            Effect::Stored | Effect::Once(_) => self.settlement(owner, keeps),
+            Effect::CheckedOnly => Settlement {
+                keeps,
+                ..Settlement::default()
+            },
+        };
         self.database
-            .write(move |connection| Box::pin(create::<E>(connection, owner, task.clone(), effect.clone())))
+            .write_settled(
+                move |connection| Box::pin(write::<E>(connection, owner, asked.clone())),
+                settlement,
+            )
+            .await
+    }
+
+    async fn import(&self, owner: OwnerId, tasks: Vec<Task>) -> Result<Imported, StoreError> {
+        let operations: Vec<_> = tasks
+            .into_iter()
+            .map(|task| Operation::Create(Box::new(task)))
+            .collect();
+        let operations = Arc::new(operations);
+        let settlement = self.settlement(owner, |_| true);
+        self.database
+            .write_settled(
+                move |connection| Box::pin(import::<E>(connection, owner, operations.clone())),
+                settlement,
+            )
             .await
     }
 
@@ -86,22 +131,11 @@ impl<E: Engine> TaskStore for SqlTaskStore<E> {
     async fn list(
         &self,
         owner: OwnerId,
-        state: StateFilter,
-        after: Cursor,
+        query: &Query,
+        after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Vec<Task>, StoreError> {
-        let (completed, or_completed) = match state {
-            StateFilter::Any => (false, true),
-            StateFilter::Active => (false, false),
-            StateFilter::Completed => (true, true),
-        };
-        let list = statement::<E>(LIST)
-            .bind(owner.as_uuid())
-            .bind(completed)
-            .bind(or_completed)
-            .bind(after.create_time)
-            .bind(after.task_id)
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let list = lists::statement_of::<E>(owner, query, after, limit);
         self.database
             .read(move |connection| {
                 Box::pin(async move {
@@ -112,10 +146,21 @@ impl<E: Engine> TaskStore for SqlTaskStore<E> {
             .await
     }
 
-    async fn change(&self, owner: OwnerId, edit: Edit, effect: Effect) -> Result<Changed, StoreError> {
-        let edit = Arc::new(edit);
+    async fn changes(&self, owner: OwnerId, after_seq: i64, limit: usize) -> Result<Changes, StoreError> {
         self.database
-            .write(move |connection| Box::pin(change::<E>(connection, owner, edit.clone(), effect.clone())))
+            .read(move |connection| Box::pin(changes::<E>(connection, owner, after_seq, limit)))
+            .await
+    }
+
+    async fn position(&self, owner: OwnerId) -> Result<Position, StoreError> {
+        self.database
+            .read(move |connection| Box::pin(position::<E>(connection, owner)))
+            .await
+    }
+
+    async fn statistics(&self, owner: OwnerId, days: Days) -> Result<Statistics, StoreError> {
+        self.database
+            .read(move |connection| Box::pin(statistics::<E>(connection, owner, days)))
             .await
     }
 
@@ -132,118 +177,163 @@ impl<E: Engine> TaskStore for SqlTaskStore<E> {
     }
 }
 
+/// What [`TaskStore::write`] is asked.
+struct Asked {
+    operations: Vec<Operation>,
+    answer_bytes: usize,
+    effect: Effect,
+}
+
+impl Asked {
+    /// The time of the request.
+    fn time(&self) -> Timestamp {
+        match self.operations.first() {
+            Some(Operation::Create(task)) => task.update_time,
+            Some(Operation::Change(edit)) => edit.now,
+            None => Timestamp::from_micros(0),
+        }
+    }
+}
+
+async fn write<E: Engine>(
+    connection: &mut Connection<'_, E>,
+    owner: OwnerId,
+    asked: Arc<Asked>,
+) -> Result<Written, sqlx::Error> {
+    let Some(mut taken) = Taken::take::<E>(connection, owner, &asked.operations).await? else {
+        return Ok(Written::OwnerErased);
+    };
+    match repetition::<E>(connection, owner, &asked.effect, asked.time()).await? {
+        Repetition::First => {}
+        Repetition::Again(tasks) => {
+            taken.settle::<E>(connection).await?;
+            return Ok(Written::Tasks(tasks));
+        }
+        Repetition::Other => return Ok(Written::RequestIdReused),
+    }
+    let mut tasks = Vec::with_capacity(asked.operations.len());
+    let mut bytes = 0;
+    for (index, operation) in asked.operations.iter().enumerate() {
+        let done = match operation {
+            Operation::Create(task) => create::<E>(connection, owner, task, &asked.effect, &mut taken).await?,
+            Operation::Change(edit) => change::<E>(connection, owner, edit, &asked.effect, &mut taken).await?,
+        };
+        let refusal = match done {
+            Ok(task) => {
+                bytes += task.encoded_bytes();
+                tasks.push(task);
+                (bytes > asked.answer_bytes).then_some(Refusal::AnswerTooLarge)
+            }
+            Err(refusal) => Some(refusal),
+        };
+        if let Some(refusal) = refusal {
+            return Ok(Written::Refused { index, refusal });
+        }
+    }
+    remember::<E>(connection, owner, &asked.effect, &tasks, asked.time()).await?;
+    taken.settle::<E>(connection).await?;
+    Ok(Written::Tasks(tasks))
+}
+
+async fn import<E: Engine>(
+    connection: &mut Connection<'_, E>,
+    owner: OwnerId,
+    operations: Arc<Vec<Operation>>,
+) -> Result<Imported, sqlx::Error> {
+    let Some(mut taken) = Taken::take::<E>(connection, owner, &operations).await? else {
+        return Ok(Imported::OwnerErased);
+    };
+    let mut created = 0;
+    for operation in &*operations {
+        if let Operation::Create(task) = operation
+            && create::<E>(connection, owner, task, &Effect::Stored, &mut taken)
+                .await?
+                .is_ok()
+        {
+            created += 1;
+        }
+    }
+    taken.settle::<E>(connection).await?;
+    Ok(Imported::Tasks { created })
+}
+
 async fn create<E: Engine>(
     connection: &mut Connection<'_, E>,
     owner: OwnerId,
-    task: Arc<Task>,
-    effect: Effect,
-) -> Result<Created, sqlx::Error> {
-    let Some(change_seq) = take_seq::<E>(connection, owner).await? else {
-        return Ok(Created::OwnerErased);
-    };
-    match repetition::<E>(connection, owner, &effect, task.create_time).await? {
-        Repetition::First => {}
-        Repetition::Again(task) => return Ok(Created::Task(task)),
-        Repetition::Other => return Ok(Created::RequestIdReused),
+    task: &Task,
+    effect: &Effect,
+    taken: &mut Taken,
+) -> Result<Result<Task, Refusal>, sqlx::Error> {
+    if *effect == Effect::CheckedOnly {
+        let found = get::<E>(connection, owner, task.id).await?;
+        return Ok(found.map_or_else(|| Ok(task.clone()), |_| Err(Refusal::IdTaken)));
     }
-    let created = match &effect {
-        Effect::Stored | Effect::Once(_) => {
-            let task = Task {
-                version: 1,
-                change_seq,
-                ..(*task).clone()
-            };
-            if write_task::<E>(INSERT, connection, owner, &task).await? == 1 {
-                remember::<E>(connection, owner, &effect, &task, task.create_time).await?;
-                return Ok(Created::Task(task));
-            }
-            Created::IdTaken
-        }
-        Effect::CheckedOnly => match get::<E>(connection, owner, task.id).await? {
-            Some(_) => Created::IdTaken,
-            None => Created::Task((*task).clone()),
-        },
+    let task = Task {
+        version: 1,
+        change_seq: taken.next(),
+        ..task.clone()
     };
-    return_seq::<E>(connection, owner).await?;
-    Ok(created)
+    if write_task::<E>(INSERT, connection, owner, &task).await? == 0 {
+        return Ok(Err(Refusal::IdTaken));
+    }
+    taken.used(None, &task);
+    Ok(Ok(task))
 }
 
 async fn change<E: Engine>(
     connection: &mut Connection<'_, E>,
     owner: OwnerId,
-    edit: Arc<Edit>,
-    effect: Effect,
-) -> Result<Changed, sqlx::Error> {
-    let Some(change_seq) = take_seq::<E>(connection, owner).await? else {
-        return Ok(Changed::OwnerErased);
-    };
-    match repetition::<E>(connection, owner, &effect, edit.now).await? {
-        Repetition::First => {}
-        Repetition::Again(task) => return Ok(Changed::Task(task)),
-        Repetition::Other => return Ok(Changed::RequestIdReused),
-    }
+    edit: &Edit,
+    effect: &Effect,
+    taken: &mut Taken,
+) -> Result<Result<Task, Refusal>, sqlx::Error> {
     let found = get::<E>(connection, owner, edit.id).await?;
-    let changed = match (outcome(found, &edit), &effect) {
-        (Outcome::Altered(altered), Effect::Stored | Effect::Once(_)) => {
-            let task = Task { change_seq, ..altered };
-            write_task::<E>(UPDATE, connection, owner, &task).await?;
-            if let Some(due) = task.purge_time() {
-                plan_purge::<E>(connection, owner, due).await?;
-            }
-            remember::<E>(connection, owner, &effect, &task, edit.now).await?;
-            return Ok(Changed::Task(task));
-        }
-        (Outcome::Altered(altered), Effect::CheckedOnly) => Changed::Task(altered),
-        (Outcome::Unaltered(changed), _) => changed,
-    };
-    if let Changed::Task(task) = &changed {
-        remember::<E>(connection, owner, &effect, task, edit.now).await?;
-    }
-    return_seq::<E>(connection, owner).await?;
-    Ok(changed)
-}
-
-enum Outcome {
-    /// The task is to be written so.
-    Altered(Task),
-    /// Nothing is to be written.
-    Unaltered(Changed),
-}
-
-fn outcome(found: Option<Task>, edit: &Edit) -> Outcome {
     let reached =
         |task: &Task| task.delete_time.is_none() || edit.change.reaches_deleted() && !task.is_purged(edit.now);
     let Some(task) = found.filter(reached) else {
-        return Outcome::Unaltered(Changed::Missing);
+        return Ok(Err(Refusal::Missing));
     };
     if edit.etag.as_ref().is_some_and(|etag| *etag != task.etag()) {
-        return Outcome::Unaltered(Changed::EtagMismatch);
+        return Ok(Err(Refusal::EtagMismatch));
     }
-    match edit.change.apply(&task, edit.now) {
-        Some(altered) => Outcome::Altered(altered),
-        None => Outcome::Unaltered(Changed::Task(task)),
+    let Some(altered) = edit.change.apply(&task, edit.now) else {
+        return Ok(Ok(task));
+    };
+    if *effect == Effect::CheckedOnly {
+        return Ok(Ok(altered));
     }
+    let altered = Task {
+        change_seq: taken.next(),
+        ..altered
+    };
+    write_task::<E>(UPDATE, connection, owner, &altered).await?;
+    taken.used(Some(&task), &altered);
+    if let Some(due) = altered.purge_time() {
+        plan_purge::<E>(connection, owner, due).await?;
+    }
+    Ok(Ok(altered))
 }
 
-/// `None` if the owner's account is gone.
-async fn take_seq<E: Engine>(connection: &mut Connection<'_, E>, owner: OwnerId) -> Result<Option<i64>, sqlx::Error> {
-    let row = statement::<E>(TAKE_SEQ).bind(owner.as_uuid()).one(connection).await?;
-    if row.get::<Option<Timestamp>>("erased_time")?.is_some() {
-        return_seq::<E>(connection, owner).await?;
-        return Ok(None);
-    }
-    row.get("change_seq").map(Some)
-}
-
-pub(super) async fn return_seq<E: Engine>(
+/// Changes are committed in their order, so what is read has everything up to the position of before. What was purged
+/// before the tasks were read is told of by the position of after.
+async fn changes<E: Engine>(
     connection: &mut Connection<'_, E>,
     owner: OwnerId,
-) -> Result<(), sqlx::Error> {
-    statement::<E>(RETURN_SEQ)
+    after_seq: i64,
+    limit: usize,
+) -> Result<Changes, sqlx::Error> {
+    let before = position::<E>(connection, owner).await?;
+    let changes = statement::<E>(CHANGES)
         .bind(owner.as_uuid())
-        .execute(connection)
-        .await
-        .map(drop)
+        .bind(after_seq)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    let rows = changes.all(connection).await?;
+    let tasks: Result<_, sqlx::Error> = rows.iter().map(task_of_row::<E>).collect();
+    Ok(Changes {
+        tasks: tasks?,
+        read_seq: before.last_seq,
+        purged_seq: position::<E>(connection, owner).await?.purged_seq,
+    })
 }
 
 async fn get<E: Engine>(
@@ -276,7 +366,7 @@ async fn write_task<E: Engine>(
         .bind(content.title.clone())
         .bind(content.description.clone())
         .bind(content.completed)
-        .bind(priority_number(content.priority))
+        .bind(content.priority.number())
         .bind(tags::encode(&content.tags))
         .bind(due_time)
         .bind(due_zone)
@@ -284,6 +374,8 @@ async fn write_task<E: Engine>(
         .bind(task.update_time)
         .bind(task.complete_time)
         .bind(task.delete_time)
+        .bind(fold(&content.title))
+        .bind(fold(&content.description))
         .execute(connection)
         .await
 }
@@ -316,21 +408,8 @@ pub(super) fn due_to_columns(due: Option<&Due>) -> (Option<Timestamp>, Option<St
     }
 }
 
-pub(super) fn priority_number(priority: Priority) -> i16 {
-    match priority {
-        Priority::Low => 1,
-        Priority::Medium => 2,
-        Priority::High => 3,
-    }
-}
-
 pub(super) fn priority_of_number(number: i16) -> Result<Priority, sqlx::Error> {
-    match number {
-        1 => Ok(Priority::Low),
-        2 => Ok(Priority::Medium),
-        3 => Ok(Priority::High),
-        _ => Err(sqlx::Error::Decode(format!("{number} is not a priority").into())),
-    }
+    Priority::of_number(number).ok_or_else(|| sqlx::Error::Decode(format!("{number} is not a priority").into()))
 }
 
 pub(super) fn due_of_columns(time: Option<Timestamp>, zone: Option<String>) -> Result<Option<Due>, sqlx::Error> {

@@ -4,10 +4,11 @@ use futures_util::future::join_all;
 use task_service::{
     change::{Change, NewValues},
     due::Due,
-    store::{Changed, Edit, Effect},
+    store::{Edit, Effect},
     task::{Content, Priority, Task},
 };
 
+use crate::one::{Changed, One as _};
 use crate::world::{World, retitled};
 
 pub(crate) async fn a_change_reaches_the_fields_it_names(world: World) {

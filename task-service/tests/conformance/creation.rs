@@ -4,10 +4,11 @@ use futures_util::future::join_all;
 use platform::clock::Timestamp;
 use task_service::{
     due::Due,
-    store::{Created, Effect},
+    store::Effect,
     task::{Content, Priority, Task},
 };
 
+use crate::one::{Changed, Created, One as _};
 use crate::world::{World, retitled};
 
 pub(crate) async fn a_task_comes_back_exactly_as_it_was_stored(world: World) {
@@ -120,6 +121,6 @@ pub(crate) async fn what_is_only_checked_is_not_created(world: World) {
     assert_eq!(draft.etag(), "");
     assert_eq!(world.get(anna, draft.id).await, None);
     let edit = world.edit(draft.id, retitled("new"));
-    assert_eq!(world.change(anna, edit).await, task_service::store::Changed::Missing);
+    assert_eq!(world.change(anna, edit).await, Changed::Missing);
     assert_eq!(world.next_seq(anna).await, 1);
 }

@@ -3,9 +3,10 @@
 use futures_util::future::join_all;
 use task_service::{
     change::Change,
-    store::{Changed, Created, Effect, Erased},
+    store::{Effect, Erased},
 };
 
+use crate::one::{Changed, Created, One as _};
 use crate::world::{World, retitled};
 
 pub(crate) async fn nothing_is_left_of_an_erased_owner(world: World) {

@@ -1,11 +1,8 @@
 //! What belongs to one owner does not exist for another.
 
-use task_service::{
-    change::Change,
-    store::{Changed, Effect},
-    task::Task,
-};
+use task_service::{change::Change, store::Effect, task::Task};
 
+use crate::one::{Changed, One as _};
 use crate::world::{World, retitled};
 
 pub(crate) async fn another_owners_task_is_one_that_nobody_has(world: World) {

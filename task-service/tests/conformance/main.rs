@@ -5,14 +5,19 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
 
+mod batches;
 mod changes;
 mod creation;
 mod durability;
 mod erasure;
+mod following;
 mod isolation;
+mod one;
 mod pages;
+mod queries;
 mod requests;
 mod sequence;
+mod statistics;
 mod trash;
 mod world;
 
@@ -60,6 +65,19 @@ macro_rules! on_engine {
             trash::much_is_purged_in_bounded_steps,
             trash::an_erased_owner_leaves_nothing_to_purge,
             changes::a_toggle_undoes_itself,
+            batches::a_batch_is_done_in_its_order,
+            batches::of_a_batch_that_is_refused_nothing_is_done,
+            batches::a_batch_too_large_to_answer_is_not_done,
+            batches::a_repeated_batch_gets_the_first_outcome,
+            batches::an_import_creates_what_is_not_there,
+            following::what_changed_comes_once_in_the_order_of_its_last_change,
+            following::a_follower_beside_writers_misses_nothing,
+            following::what_was_purged_is_told_by_the_position,
+            following::announcements_are_heard_in_their_order,
+            queries::what_is_listed_is_what_a_model_picks_and_sorts,
+            queries::a_search_finds_whatever_the_case_and_the_accents,
+            statistics::what_is_due_is_counted_by_days_and_moments,
+            statistics::totals_follow_every_change,
         }
     };
     ($engine:ident = $database:ty; $($module:ident::$case:ident,)*) => {

@@ -1,17 +1,19 @@
 //! `list`.
 
-use task_service::{
-    change::Change,
-    owner::OwnerId,
-    pages::{Cursor, StateFilter},
-    task::Task,
-};
+use task_service::{change::Change, condition::Condition, order::Cursor, owner::OwnerId, query::Query, task::Task};
 
 use crate::world::World;
 
-async fn page(world: &World, owner: OwnerId, after: Cursor, limit: usize) -> Vec<Task> {
-    let page = world.store.list(owner, StateFilter::Any, after, limit).await;
+async fn page(world: &World, owner: OwnerId, after: Option<Cursor>, limit: usize) -> Vec<Task> {
+    let page = world
+        .store
+        .list(owner, &Query::everything(), after.as_ref(), limit)
+        .await;
     page.expect("the store answers")
+}
+
+fn after(task: &Task) -> Cursor {
+    Query::everything().order.after(task)
 }
 
 pub(crate) async fn every_task_is_listed_once_newest_first(world: World) {
@@ -30,8 +32,8 @@ pub(crate) async fn every_task_is_listed_once_newest_first(world: World) {
     for limit in [1, 2, 3, 5, 24, 25, 26] {
         let mut listed: Vec<Task> = Vec::new();
         loop {
-            let after = listed.last().map_or(Cursor::START, Cursor::after);
-            let page = page(&world, anna, after, limit).await;
+            let place = listed.last().map(after);
+            let page = page(&world, anna, place, limit).await;
             let full = page.len() == limit;
             listed.extend(page);
             if !full {
@@ -50,7 +52,7 @@ pub(crate) async fn tasks_that_come_and_go_move_no_others(world: World) {
         tasks.push(world.task(anna, &number.to_string()).await);
     }
     tasks.reverse();
-    let first = page(&world, anna, Cursor::START, 3).await;
+    let first = page(&world, anna, None, 3).await;
     assert_eq!(first, tasks[..3]);
 
     world.tick();
@@ -58,9 +60,9 @@ pub(crate) async fn tasks_that_come_and_go_move_no_others(world: World) {
     for gone in [&tasks[2], &tasks[4]] {
         world.change(anna, world.edit(gone.id, Change::Delete)).await;
     }
-    let second = page(&world, anna, Cursor::after(&first[2]), 3).await;
+    let second = page(&world, anna, Some(after(&first[2])), 3).await;
     assert_eq!(second, [tasks[3].clone(), tasks[5].clone(), tasks[6].clone()]);
-    let third = page(&world, anna, Cursor::after(&second[2]), 3).await;
+    let third = page(&world, anna, Some(after(&second[2])), 3).await;
     assert_eq!(third, tasks[7..]);
 }
 
@@ -75,8 +77,12 @@ pub(crate) async fn a_filter_leaves_out_the_other_state(world: World) {
         }
         ids[number % 2].insert(0, task.id);
     }
-    for (state, expected) in [(StateFilter::Active, &ids[0]), (StateFilter::Completed, &ids[1])] {
-        let listed = world.store.list(anna, state, Cursor::START, 10).await;
+    for (completed, expected) in [(false, &ids[0]), (true, &ids[1])] {
+        let query = Query {
+            condition: Condition::Completed(completed),
+            ..Query::everything()
+        };
+        let listed = world.store.list(anna, &query, None, 10).await;
         let listed: Vec<_> = listed.expect("the store answers").iter().map(|task| task.id).collect();
         assert_eq!(&listed, expected);
     }

@@ -8,10 +8,11 @@ use task_service::{
     change::Change,
     due::Due,
     owner::OwnerId,
-    store::{Changed, Created, Edit, Effect, Erased, Purged, REMEMBERED, RequestId},
+    store::{Edit, Effect, Erased, Purged, REMEMBERED, RequestId},
     task::{Content, Priority, Task},
 };
 
+use crate::one::{Changed, Created, One as _};
 use crate::world::{World, retitled};
 
 /// A request of that id that asks something of that number.

@@ -3,10 +3,11 @@
 use futures_util::future::join_all;
 use task_service::{
     change::Change,
-    store::{Created, Edit, Effect},
+    store::{Edit, Effect},
     task::Task,
 };
 
+use crate::one::{Created, One as _};
 use crate::world::{World, retitled};
 
 pub(crate) async fn a_hundred_parallel_creations_leave_no_gap(world: World) {

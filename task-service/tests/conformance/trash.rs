@@ -6,10 +6,11 @@ use futures_util::future::join_all;
 use task_service::{
     change::Change,
     owner::OwnerId,
-    store::{Changed, Edit, Erased, Purged},
+    store::{Edit, Erased, Purged},
     task::{KEPT_IN_TRASH, Task},
 };
 
+use crate::one::Changed;
 use crate::world::{World, retitled};
 
 pub(crate) async fn a_deleted_task_can_only_be_read(world: World) {

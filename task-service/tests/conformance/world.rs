@@ -18,12 +18,14 @@ use platform::{
 use task_service::{
     change::{Change, NewValues},
     owner::OwnerId,
-    pages::{Cursor, StateFilter},
-    store::{Changed, Created, Edit, Effect, SCHEMA, TaskDatabase, TaskStore},
+    query::Query,
+    store::{Edit, Effect, SCHEMA, TaskDatabase, TaskStore},
     task::{Content, Task},
 };
 use tokio::sync::OnceCell;
 use uuid::Uuid;
+
+use crate::one::{Changed, Created, One as _};
 
 const ISSUER: &str = "http://issuer.test";
 
@@ -63,7 +65,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<dyn TaskStore>,
     pub(crate) clock: ManualClock,
     pub(crate) url: DatabaseUrl,
-    database: TaskDatabase,
+    pub(crate) database: TaskDatabase,
     issuer: TestIssuer,
     verifier: OnceCell<Verifier>,
     next_id: AtomicU32,
@@ -154,8 +156,9 @@ impl World {
     }
 
     pub(crate) async fn list(&self, owner: OwnerId) -> Vec<Task> {
-        let all = self.store.list(owner, StateFilter::Any, Cursor::START, 1000);
-        all.await.expect("the store answers")
+        let everything = Query::everything();
+        let all = self.store.list(owner, &everything, None, 1000).await;
+        all.expect("the store answers")
     }
 
     pub(crate) fn edit(&self, id: Uuid, change: Change) -> Edit {

@@ -25,6 +25,15 @@ const WITHOUT_OWNERS: &[(&str, &str)] = &[
         "one key of the database seals the page tokens of everybody; each names its owner inside",
     ),
     (
+        "unfolded",
+        "says whose tasks are to be made ready for searches, so it is asked before the owner is known; it holds no task",
+    ),
+    (
+        "announcements",
+        "says whose tasks changed, to all processes; it holds no task",
+    ),
+    ("announcement_counter", "counts the announcements of everybody"),
+    (
         "purges",
         "says for whom there is something to purge, so it is asked before the owner is known; it holds no task",
     ),

@@ -1,14 +1,16 @@
 //! The hot statements find their rows by an index, whatever else is in the tables.
 
 use platform::{
-    clock::Clock as _,
+    clock::{Clock as _, Timestamp},
     testing::{Explaining, ManualClock, StatementRecorder, Workspace, plans, run_script},
 };
 use sqlx::{Postgres, Sqlite};
 use task_service::{
     change::{Change, NewValues},
-    pages::{Cursor, StateFilter},
-    store::{Changed, Created, Edit, Effect, SCHEMA, SqlTaskStore, TaskStore},
+    condition::{Condition, DueBound},
+    news::News,
+    query::Query,
+    store::{Days, Edit, Effect, Operation, SCHEMA, SqlTaskStore, TaskStore, Written},
     task::{Content, Task},
 };
 use uuid::Uuid;
@@ -47,7 +49,7 @@ async fn hot_statements_use_an_index<E: Seeded>(owners: u32) {
     run_script::<E>(&url, E::seed(owners)).await;
 
     let recorder = StatementRecorder::start();
-    use_the_store(&SqlTaskStore::new(database.clone())).await;
+    use_the_store(&SqlTaskStore::new(database.clone(), News::within_the_process())).await;
     let statements = recorder.statements();
     for expected in [
         "FROM tasks",
@@ -72,10 +74,16 @@ async fn hot_statements_use_an_index<E: Seeded>(owners: u32) {
                 "{sql}\n{plan:#?}"
             );
             // A page begins where the last one ended, without reading up to there.
-            if sql.contains("ORDER BY") {
-                let from_the_cursor = plan.says("tasks_by_newest") && plan.says(E::FROM_THE_CURSOR);
-                assert!(from_the_cursor, "{sql}\n{plan:#?}");
+            for (order, index, from_the_cursor) in [
+                ("ORDER BY create_time", "tasks_by_newest", E::AFTER_THE_NEWEST),
+                ("ORDER BY change_seq", "tasks_by_change", E::AFTER_THE_CHANGE),
+            ] {
+                let found = plan.says(index) && plan.says(from_the_cursor);
+                assert!(found || !sql.contains(order), "{sql}\n{plan:#?}");
             }
+            // Statistics read an index and nothing else.
+            let counted = plan.says(E::ONLY_THE_INDEX) && plan.says("tasks_by_due");
+            assert!(counted || !sql.contains("AS overdue"), "{sql}\n{plan:#?}");
         }
     }
     database.close().await;
@@ -85,65 +93,92 @@ async fn hot_statements_use_an_index<E: Seeded>(owners: u32) {
 async fn use_the_store(store: &dyn TaskStore) {
     let (clock, seventh) = (ManualClock::new(), owner(SEVENTH).await);
     assert!(store.get(seventh, SEVENTH).await.expect("it answers").is_some());
-    for (state, limit) in [
-        (StateFilter::Any, 50),
-        (StateFilter::Active, 25),
-        (StateFilter::Completed, 25),
+    let completed = |completed| Condition::All(vec![Condition::Completed(completed)]);
+    for (condition, limit) in [
+        (Condition::everything(), 50),
+        (completed(false), 25),
+        (completed(true), 25),
     ] {
-        let page = store.list(seventh, state, Cursor::START, limit).await;
-        assert_eq!(
-            page.expect("it answers").len(),
-            limit,
-            "the seed is not what is looked for"
-        );
+        let query = Query {
+            condition,
+            ..Query::everything()
+        };
+        let page = store.list(seventh, &query, None, limit).await.expect("it answers");
+        assert_eq!(page.len(), limit, "the seed is not what is looked for");
     }
+    let changes = store.changes(seventh, 50, 25).await.expect("it answers");
+    assert_eq!(changes.tasks.len(), 25, "the seed is not what is looked for");
+    let statistics = store.statistics(seventh, days()).await.expect("it answers");
+    assert!(statistics.overdue > 0, "the seed is not what is looked for");
+
     let content = Content {
         title: "new".to_owned(),
         ..Content::default()
     };
-    let created = store.create(seventh, Task::new(Uuid::max(), content, clock.now()), Effect::Stored);
-    assert!(matches!(created.await, Ok(Created::Task(_))));
-    for change in [
-        Change::Set(Box::new(NewValues {
-            title: Some("other".to_owned()),
-            ..NewValues::default()
-        })),
-        // Changes nothing, so that the change_seq is given back.
-        Change::Set(Box::default()),
-    ] {
-        let edit = Edit {
+    let task = Task::new(Uuid::max(), content, clock.now());
+    let edited = |change| {
+        Operation::Change(Edit {
             id: SEVENTH,
             etag: None,
             change,
             now: clock.now(),
-        };
-        assert!(matches!(
-            store.change(seventh, edit, Effect::Stored).await,
-            Ok(Changed::Task(_))
-        ));
+        })
+    };
+    for operation in [
+        Operation::Create(Box::new(task)),
+        edited(Change::Set(Box::new(NewValues {
+            title: Some("other".to_owned()),
+            ..NewValues::default()
+        }))),
+        // Changes nothing, so that the change_seq is given back.
+        edited(Change::Set(Box::default())),
+    ] {
+        let written = store.write(seventh, vec![operation], usize::MAX, Effect::Stored).await;
+        assert!(matches!(written, Ok(Written::Tasks(_))));
+    }
+}
+
+/// After all that the seed has.
+fn days() -> Days {
+    let late = Timestamp::from_micros(4_000_000_000_000_000);
+    let bound = DueBound {
+        moment: late,
+        day: late,
+    };
+    Days {
+        now: late,
+        today: bound,
+        tomorrow: bound,
     }
 }
 
 /// Tasks of so many owners, 100 each, half of them completed, one in fifty deleted; among as many owners as there are tasks.
 trait Seeded: Explaining {
     /// How a plan says that the search for a page begins at the cursor.
-    const FROM_THE_CURSOR: &'static str;
+    const AFTER_THE_NEWEST: &'static str;
+    const AFTER_THE_CHANGE: &'static str;
+    /// How it says that no row is read.
+    const ONLY_THE_INDEX: &'static str;
 
     fn seed(owners: u32) -> String;
 }
 
 impl Seeded for Sqlite {
-    const FROM_THE_CURSOR: &'static str = "(owner_id=? AND (create_time,task_id)<(?,?))";
+    const AFTER_THE_NEWEST: &'static str = "(owner_id=? AND (create_time,task_id)<(?,?))";
+    const AFTER_THE_CHANGE: &'static str = "(owner_id=? AND change_seq>?)";
+    const ONLY_THE_INDEX: &'static str = "USING COVERING INDEX";
 
     fn seed(owners: u32) -> String {
         let tasks = owners * 100;
         format!(
             "WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < {tasks} - 1)
              INSERT INTO tasks (owner_id, task_id, version, change_seq, title, description, completed, priority, tags,
-                                create_time, update_time, complete_time, delete_time)
+                                create_time, update_time, complete_time, delete_time, due_time, folded_title,
+                                folded_description)
              SELECT unhex(printf('%032x', n % {owners})), unhex(printf('%032x', n)), 1, n / {owners} + 1, 'Task', '',
                     n / {owners} % 2, 2, '', 1700000000000000 + n * 1000000, 1700000000000000,
-                    iif(n / {owners} % 2 = 1, 1700000000000000, NULL), iif(n / {owners} % 50 = 49, 1700000000000000, NULL)
+                    iif(n / {owners} % 2 = 1, 1700000000000000, NULL), iif(n / {owners} % 50 = 49, 1700000000000000, NULL),
+                    iif(n / {owners} % 3 = 0, 1700000000000000 + n * 1000000, NULL), 'task', ''
              FROM numbers;
              WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < {tasks} - 1)
              INSERT INTO owner_state (owner_id, next_seq) SELECT unhex(printf('%032x', n)), 101 FROM numbers"
@@ -152,17 +187,22 @@ impl Seeded for Sqlite {
 }
 
 impl Seeded for Postgres {
-    const FROM_THE_CURSOR: &'static str = "AND (ROW(create_time, task_id) < ROW(";
+    const AFTER_THE_NEWEST: &'static str = "AND (ROW(create_time, task_id) < ROW(";
+    const AFTER_THE_CHANGE: &'static str = "AND (change_seq > ";
+    // How much of the table has to be looked at depends on when it was vacuumed last.
+    const ONLY_THE_INDEX: &'static str = "Index";
 
     fn seed(owners: u32) -> String {
         let tasks = owners * 100;
         format!(
             "INSERT INTO tasks (owner_id, task_id, version, change_seq, title, description, completed, priority, tags,
-                                create_time, update_time, complete_time, delete_time)
+                                create_time, update_time, complete_time, delete_time, due_time, folded_title,
+                                folded_description)
              SELECT lpad(to_hex(n % {owners}), 32, '0')::uuid, lpad(to_hex(n), 32, '0')::uuid, 1, n / {owners} + 1, 'Task',
                     '', n / {owners} % 2 = 1, 2, '', to_timestamp(1700000000 + n), to_timestamp(1700000000),
                     CASE WHEN n / {owners} % 2 = 1 THEN to_timestamp(1700000000) END,
-                    CASE WHEN n / {owners} % 50 = 49 THEN to_timestamp(1700000000) END
+                    CASE WHEN n / {owners} % 50 = 49 THEN to_timestamp(1700000000) END,
+                    CASE WHEN n / {owners} % 3 = 0 THEN to_timestamp(1700000000 + n) END, 'task', ''
              FROM generate_series(0, {tasks} - 1) AS n;
              INSERT INTO owner_state (owner_id, next_seq)
              SELECT lpad(to_hex(n), 32, '0')::uuid, 101 FROM generate_series(0, {tasks} - 1) AS n;
@@ -178,7 +218,7 @@ fn value_of(parameter: &str) -> String {
         "timestamp with time zone" => "to_timestamp(1700010000)".to_owned(),
         "boolean" => "true".to_owned(),
         "text" => "'text'".to_owned(),
-        "bigint" | "smallint" => "50".to_owned(),
+        "bigint" | "integer" | "smallint" => "50".to_owned(),
         other => panic!("no value for {other}"),
     }
 }

@@ -276,6 +276,7 @@ async fn ids_and_pages_are_checked() {
             page_size,
             page_token,
             state,
+            ..ListTasksRequest::default()
         };
         bad(anna.tasks.list_tasks(request).await.map(drop), fields);
     }

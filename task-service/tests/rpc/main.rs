@@ -4,11 +4,16 @@
 
 mod access;
 mod bad_input;
+mod batches;
+mod following;
 mod happy;
 mod pages;
+mod queries;
 mod requests;
 mod revocations;
 mod serving;
+mod statistics;
+mod transfer;
 mod two_people;
 mod updates;
 mod world;

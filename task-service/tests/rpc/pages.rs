@@ -18,6 +18,7 @@ async fn page(
         page_size,
         page_token: page_token.to_owned(),
         state: state.into(),
+        ..ListTasksRequest::default()
     };
     Ok(person.tasks.list_tasks(request).await?.into_inner())
 }

@@ -28,7 +28,7 @@ use crate::world::{Client, ISSUER, World, titled};
 
 impl World {
     /// Told by auth-service now; any token of that time has ended when it is forgotten.
-    fn tell(&self, event: Event) {
+    pub(crate) fn tell(&self, event: Event) {
         self.events.tell(AccountEvent {
             event_time: Some(self.clock.now().into()),
             forget_time: Some(self.clock.now().plus(Duration::from_mins(6)).into()),

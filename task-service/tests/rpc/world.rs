@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::{Buf, BufMut, Bytes};
 use platform::{
     clock::Clock as _,
@@ -17,7 +18,10 @@ use proto::task::v1::{
     CreateTaskRequest, GetTaskRequest, ListTasksRequest, Task, UpdateTaskRequest,
     task_service_client::TaskServiceClient,
 };
-use task_service::{Config, StartError, serve};
+use task_service::{
+    Config, StartError, serve,
+    store::{Purged, TaskDatabase},
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::{
@@ -89,6 +93,11 @@ impl World {
     /// Stops the service as SIGTERM does, and starts it again on the same database.
     pub(crate) async fn restart(&mut self) {
         self.stop().await;
+        self.start_again().await;
+    }
+
+    /// Starts the stopped service again on the same database.
+    pub(crate) async fn start_again(&mut self) {
         self.shutdown = CancellationToken::new();
         self.run(Box::new(self.issuer.clone())).await;
     }
@@ -117,6 +126,22 @@ impl World {
             tasks: self.client(&token),
             token,
         }
+    }
+
+    /// The same person with a token of now.
+    pub(crate) fn person_of(&self, person: &Person) -> Person {
+        let payload = person.token.split('.').nth(1).expect("a JWT has three parts");
+        let payload = BASE64_URL_SAFE_NO_PAD.decode(payload).expect("it is base64url");
+        let claims: AccessClaims = serde_json::from_slice(&payload).expect("it is JSON");
+        self.person(claims.sub.parse().expect("a UUID"))
+    }
+
+    /// Purges what is due, as the service does every minute.
+    pub(crate) async fn purge(&self) {
+        let url = self.workspace.sqlite("task.db");
+        let database = TaskDatabase::open(&url, &SystemEntropy).await.expect("it opens");
+        while database.store.purge(self.clock.now()).await.expect("it answers") == Purged::Some {}
+        database.close().await;
     }
 
     pub(crate) fn client(&self, token: &str) -> Client {
