@@ -9,5 +9,6 @@ mod input;
 mod isolation;
 mod leaving;
 mod rest;
+mod task_api;
 mod tasks;
 mod world;

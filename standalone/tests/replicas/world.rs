@@ -161,6 +161,11 @@ pub(crate) struct Person {
 }
 
 impl Person {
+    /// A request of this person.
+    pub(crate) fn request<T>(&self, message: T) -> Request<T> {
+        bearer(&self.tokens.access_token, message)
+    }
+
     pub(crate) async fn session(&self, mut auth: AuthServiceClient<Channel>) -> Result<GetSessionResponse, Status> {
         let request = bearer(&self.tokens.access_token, GetSessionRequest {});
         auth.get_session(request).await.map(Response::into_inner)

@@ -22,17 +22,19 @@ mod durability;
 mod failover;
 mod flood;
 mod idle;
+mod large_owner;
 mod million;
 mod refresh_kills;
 mod revocation;
 mod rotation;
 mod timing;
+mod watchers;
 
 use std::time::Duration;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use process::Process;
-use proto::auth::v1::{RegisterRequest, RegisterResponse, auth_service_client::AuthServiceClient};
+use proto::auth::v1::{LoginRequest, RegisterRequest, RegisterResponse, auth_service_client::AuthServiceClient};
 use serde_json::Value;
 use tonic::{Request, transport::Channel};
 
@@ -72,6 +74,15 @@ async fn register(process: &Process) -> RegisterResponse {
         .await
         .unwrap()
         .into_inner()
+}
+
+async fn login(process: &Process, email: &str, password: &str) -> String {
+    let request = LoginRequest {
+        email: email.to_owned(),
+        password: password.to_owned(),
+    };
+    let answer = AuthServiceClient::new(channel(process.auth)).login(request).await;
+    answer.unwrap().into_inner().tokens.unwrap().access_token
 }
 
 /// The resident memory of a process, in KiB.
