@@ -1,11 +1,11 @@
 //! What an owner with many tasks waits for, on each engine: pages, searches, statistics, a synchronisation, an export.
 
-use std::{
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use platform::testing::{Workspace, address_of, empty_postgres_database};
+use platform::{
+    configuration::DatabaseUrl,
+    testing::{Workspace, run_script},
+};
 use proto::{
     google::api::HttpBody,
     task::v1::{
@@ -13,19 +13,17 @@ use proto::{
         task_service_client::TaskServiceClient,
     },
 };
+use sqlx::{Postgres, Sqlite};
 use tonic::{Request, transport::Channel};
 
-use crate::{
-    EMAIL, PASSWORD, bearer, channel,
-    process::{Process, command, run},
-    quantile, register,
-};
+use crate::{EMAIL, PASSWORD, bearer, channel, process::Process, quantile, register, start_on_postgres};
 
 const TASKS: usize = 100_000;
 const PARTS: usize = 4;
 /// P13.
 const SEARCH: Duration = Duration::from_millis(150);
 const STATISTICS: Duration = Duration::from_millis(50);
+const STATISTICS_OF_A_MILLION: Duration = Duration::from_millis(200);
 
 const WORDS: [&str; 12] = [
     "Buy", "milk", "Call", "Zoë", "about", "the", "report", "Répair", "kitchen", "window", "before", "Friday",
@@ -129,10 +127,11 @@ fn ordered(order_by: &str) -> ListTasksRequest {
     }
 }
 
-async fn measure(engine: &str, process: &Process) {
+/// Returns the id of the owner.
+async fn measure(engine: &str, process: &Process) -> String {
     let registered = register(process).await;
     let mut owner = Owner {
-        access_token: registered.tokens.unwrap().access_token,
+        access_token: registered.tokens.as_ref().unwrap().access_token.clone(),
         tasks: TaskServiceClient::new(channel(process.task)),
     };
     owner.import(file(0..100)).await;
@@ -208,29 +207,75 @@ async fn measure(engine: &str, process: &Process) {
     }
     assert!(searches.iter().all(|took| *took < SEARCH), "a search takes too long");
     assert!(statistics < STATISTICS, "statistics take too long");
+    registered.user.unwrap().id
+}
+
+/// The rest of a million by SQL, half of them due long ago; and the statistics of all.
+fn rest_of_a_million(on_sqlite: bool, owner: &str) -> String {
+    let (series, owner, id, from, due, no) = if on_sqlite {
+        (
+            "(WITH RECURSIVE numbers (n) AS (SELECT 100001 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1000000)
+              SELECT n FROM numbers)",
+            format!("x'{}'", owner.replace('-', "")),
+            "randomblob(16)",
+            "1700000000000000 + n * 1000000",
+            "iif(n % 2 = 0, 1600000000000000 + n * 1000000, NULL)",
+            "0",
+        )
+    } else {
+        (
+            "(SELECT generate_series(100001, 1000000) AS n)",
+            format!("'{owner}'::uuid"),
+            "gen_random_uuid()",
+            "to_timestamp(1700000000 + n)",
+            "CASE WHEN n % 2 = 0 THEN to_timestamp(1600000000 + n) END",
+            "false",
+        )
+    };
+    let analyze = if on_sqlite { "" } else { "; ANALYZE tasks" };
+    format!(
+        "INSERT INTO tasks (owner_id, task_id, version, change_seq, title, description, completed, priority, tags,
+                            due_time, create_time, update_time, folded_title, folded_description)
+         SELECT {owner}, {id}, 1, n, 'Task ' || n, '', {no}, 2, '', {due}, {from}, {from}, 'task ' || n, ''
+         FROM {series} AS numbers;
+         UPDATE owner_state SET next_seq = 1000001, task_count = 1000000 WHERE owner_id = {owner}{analyze}"
+    )
+}
+
+async fn measure_a_million(engine: &str, process: &Process) {
+    let mut owner = Owner {
+        access_token: crate::login(process, EMAIL, PASSWORD).await,
+        tasks: TaskServiceClient::new(channel(process.task)),
+    };
+    let page = median(async || assert_eq!(owner.list(ListTasksRequest::default()).await.len(), 50)).await;
+    println!("{engine}: a page of 50 of a million tasks: {page:.2?}");
+    let statistics = median(async || {
+        let request = owner.request(GetTaskStatsRequest::default());
+        let counts = owner.tasks.get_task_stats(request).await.unwrap().into_inner();
+        assert!(counts.total == 1_000_000 && counts.overdue > 450_000, "{counts:?}");
+    })
+    .await;
+    println!("{engine}: statistics of a million: {statistics:.2?}");
+    assert!(statistics < STATISTICS_OF_A_MILLION, "statistics take too long");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_of_a_hundred_thousand_tasks_on_sqlite() {
     let workspace = Workspace::new();
     let process = Process::start(workspace.path());
-    measure("SQLite", &process).await;
+    let owner = measure("SQLite", &process).await;
+    let url = DatabaseUrl::Sqlite(workspace.path().join("task.db"));
+    run_script::<Sqlite>(&url, rest_of_a_million(true, &owner)).await;
+    measure_a_million("SQLite", &process).await;
     process.kill();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_of_a_hundred_thousand_tasks_on_postgres() {
     let workspace = Workspace::new();
-    let (auth, task) = (empty_postgres_database().await, empty_postgres_database().await);
-    let on_postgres = || {
-        let mut command = command(workspace.path());
-        command.env("HOLDFAST_AUTH_DATABASE_URL", address_of(&auth));
-        command.env("HOLDFAST_TASK_DATABASE_URL", address_of(&task));
-        command
-    };
-    let migrated = run(on_postgres().arg("migrate"));
-    assert!(migrated.status.success(), "{migrated:?}");
-    let process = Process::start_as(on_postgres().stderr(Stdio::piped()));
-    measure("PostgreSQL", &process).await;
+    let (process, task) = start_on_postgres(&workspace).await;
+    let owner = measure("PostgreSQL", &process).await;
+    run_script::<Postgres>(&task, rest_of_a_million(false, &owner)).await;
+    measure_a_million("PostgreSQL", &process).await;
     process.kill();
 }

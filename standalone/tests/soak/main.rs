@@ -30,10 +30,14 @@ mod rotation;
 mod timing;
 mod watchers;
 
-use std::time::Duration;
+use std::{process::Stdio, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use process::Process;
+use platform::{
+    configuration::DatabaseUrl,
+    testing::{Workspace, address_of, empty_postgres_database},
+};
+use process::{Process, command, run};
 use proto::auth::v1::{LoginRequest, RegisterRequest, RegisterResponse, auth_service_client::AuthServiceClient};
 use serde_json::Value;
 use tonic::{Request, transport::Channel};
@@ -83,6 +87,20 @@ async fn login(process: &Process, email: &str, password: &str) -> String {
     };
     let answer = AuthServiceClient::new(channel(process.auth)).login(request).await;
     answer.unwrap().into_inner().tokens.unwrap().access_token
+}
+
+/// A `holdfast` on two new databases on `PostgreSQL`, and the one of the tasks.
+async fn start_on_postgres(workspace: &Workspace) -> (Process, DatabaseUrl) {
+    let (auth, task) = (empty_postgres_database().await, empty_postgres_database().await);
+    let on_postgres = || {
+        let mut command = command(workspace.path());
+        command.env("HOLDFAST_AUTH_DATABASE_URL", address_of(&auth));
+        command.env("HOLDFAST_TASK_DATABASE_URL", address_of(&task));
+        command
+    };
+    let migrated = run(on_postgres().arg("migrate"));
+    assert!(migrated.status.success(), "{migrated:?}");
+    (Process::start_as(on_postgres().stderr(Stdio::piped())), task)
 }
 
 /// The resident memory of a process, in KiB.

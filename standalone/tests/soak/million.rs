@@ -1,9 +1,6 @@
 //! What calls cost among few tasks and among a million, on each engine: 16 people at once, each after the other's answer.
 
-use std::{
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use platform::{
     configuration::DatabaseUrl,
@@ -23,7 +20,7 @@ use tonic::{Request, transport::Channel};
 use crate::{
     PASSWORD, channel,
     process::{Process, command, run},
-    quantile,
+    quantile, start_on_postgres,
 };
 
 const PEOPLE: usize = 16;
@@ -195,16 +192,7 @@ async fn a_million_tasks_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_million_tasks_on_postgres() {
     let workspace = Workspace::new();
-    let (auth, task) = (empty_postgres_database().await, empty_postgres_database().await);
-    let on_postgres = || {
-        let mut command = command(workspace.path());
-        command.env("HOLDFAST_AUTH_DATABASE_URL", address_of(&auth));
-        command.env("HOLDFAST_TASK_DATABASE_URL", address_of(&task));
-        command
-    };
-    let migrated = run(on_postgres().arg("migrate"));
-    assert!(migrated.status.success(), "{migrated:?}");
-    let process = Process::start_as(on_postgres().stderr(Stdio::piped()));
+    let (process, task) = start_on_postgres(&workspace).await;
     let people = register(&process).await;
     let ids: Vec<String> = people.iter().map(|person| format!("('{}'::uuid)", person.id)).collect();
     let ids = format!("SELECT column1 AS owner_id FROM (VALUES {}) AS ids", ids.join(", "));
