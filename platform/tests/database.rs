@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
 
 use futures_util::{
     FutureExt as _,
@@ -20,6 +20,7 @@ use sqlx::Sqlite;
 use tokio::{
     sync::Notify,
     task::{JoinHandle, yield_now},
+    time::timeout,
 };
 use tonic::Code;
 
@@ -312,6 +313,57 @@ async fn too_many_waiting_writes_are_refused_at_once() {
 }
 
 /// The files hold password hashes and sealed keys: only their owner may read them.
+/// Counts for hours.
+async fn count_for_long(database: &Database<Sqlite>) -> Result<(), StoreError> {
+    let sql = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1000000000000)
+               SELECT count(*) AS n FROM numbers";
+    database
+        .read_long(move |connection| Box::pin(async move { statement::<Sqlite>(sql).one(connection).await.map(drop) }))
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_reads_end_and_leave_room_for_others() {
+    let world = World::new().await;
+    insert(&world.database, 1).await.unwrap();
+    let long: Vec<_> = (0..4)
+        .map(|_| {
+            let database = world.database.clone();
+            tokio::spawn(async move { count_for_long(&database).await })
+        })
+        .collect();
+    // Each of these finds a connection though more long reads wait than there are connections.
+    for _ in 0..50 {
+        assert_eq!(ids(&world.database).await, [1]);
+    }
+    assert!(
+        long.iter().all(|long| !long.is_finished()),
+        "the others waited for them"
+    );
+    for long in long {
+        assert!(matches!(long.await.unwrap(), Err(StoreError::Unavailable(_))));
+    }
+    assert_eq!(ids(&world.database).await, [1]);
+}
+
+/// Otherwise the last would have no place before the time of the first ones is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_read_that_nobody_waits_for_ends_at_once() {
+    let world = World::new().await;
+    for _ in 0..20 {
+        let cut_off = timeout(Duration::from_millis(20), count_for_long(&world.database)).await;
+        assert!(cut_off.is_err(), "it counts for hours");
+    }
+    let small = "SELECT 1 AS n";
+    let found = world.database.read_long(move |connection| {
+        Box::pin(async move { statement::<Sqlite>(small).one(connection).await?.get::<i64>("n") })
+    });
+    assert_eq!(found.await.unwrap(), 1);
+    for _ in 0..50 {
+        ids(&world.database).await;
+    }
+}
+
 #[tokio::test]
 async fn only_the_owner_may_read_the_files() {
     let workspace = Workspace::new();

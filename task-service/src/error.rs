@@ -1,5 +1,7 @@
 //! What can go wrong, and how clients hear of it.
 
+use std::time::Duration;
+
 use platform::{database::StoreError, wire_error::WireError};
 use tonic::{Code, Status};
 
@@ -35,6 +37,9 @@ pub enum TaskError {
     /// The tasks of a batch do not fit one answer.
     #[error("the answer would be too large")]
     AnswerTooLarge,
+    /// A thousand watches of the owner are open.
+    #[error("too many watches are open")]
+    TooManyWatches,
     /// A file of more than 20 MiB.
     #[error("the file is too large")]
     FileTooLarge,
@@ -97,6 +102,12 @@ impl From<TaskError> for WireError {
                 "MESSAGE_TOO_LARGE",
                 "the tasks of this batch do not fit one answer; send fewer at a time",
             ),
+            TaskError::TooManyWatches => Self::new(
+                Code::ResourceExhausted,
+                "RATE_LIMITED",
+                "a thousand watches of these tasks are open; close some",
+            )
+            .retry_after(Duration::from_secs(30)),
             TaskError::FileTooLarge => Self::new(
                 Code::ResourceExhausted,
                 "MESSAGE_TOO_LARGE",

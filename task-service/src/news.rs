@@ -13,6 +13,9 @@ use crate::owner::OwnerId;
 /// More owners are not remembered for the other processes; their followers hear of it with the next heartbeat.
 const MAX_UNTOLD: usize = 100_000;
 
+/// So many may follow one owner in a process at once: more than any number of devices and tabs.
+const MAX_FOLLOWERS: usize = 1000;
+
 /// Whose tasks changed: told by the store, followed within this process, and collected for the others.
 #[derive(Default)]
 pub struct News {
@@ -74,17 +77,18 @@ impl News {
         }
     }
 
-    /// Hears of every change that is told from now on.
-    pub(crate) fn follow(self: &Arc<Self>, owner: OwnerId) -> Following {
+    /// Hears of every change that is told from now on; `None` if a thousand follow the owner already.
+    pub(crate) fn follow(self: &Arc<Self>, owner: OwnerId) -> Option<Following> {
         let changed = match lock(&self.followed).entry(owner.as_uuid()) {
+            Entry::Occupied(followers) if followers.get().receiver_count() >= MAX_FOLLOWERS => return None,
             Entry::Occupied(followers) => followers.get().subscribe(),
             Entry::Vacant(nobody) => nobody.insert(watch::Sender::new(())).subscribe(),
         };
-        Following {
+        Some(Following {
             news: self.clone(),
             owner: owner.as_uuid(),
             changed,
-        }
+        })
     }
 }
 
@@ -131,8 +135,9 @@ mod tests {
     #[test]
     fn followers_hear_of_their_owner_only() {
         let news = News::within_the_process();
-        let mut anna = [news.follow(person(1)), news.follow(person(1))];
-        let mut ben = news.follow(person(2));
+        let follow = |number| news.follow(person(number)).expect("there is room");
+        let mut anna = [follow(1), follow(1)];
+        let mut ben = follow(2);
         news.tell(person(1));
         news.tell(person(1));
         for anna in &mut anna {
@@ -154,6 +159,17 @@ mod tests {
         assert_eq!(lock(&news.followed).len(), 0);
         news.tell(person(1));
         assert!(lock(&news.untold).is_empty(), "there is nobody else");
+    }
+
+    #[test]
+    fn nobody_is_followed_by_too_many() {
+        let news = News::within_the_process();
+        let mut followers: Vec<_> = (0..MAX_FOLLOWERS).map(|_| news.follow(person(1))).collect();
+        assert!(followers.iter().all(Option::is_some));
+        assert!(news.follow(person(1)).is_none());
+        assert!(news.follow(person(2)).is_some());
+        followers.pop();
+        assert!(news.follow(person(1)).is_some());
     }
 
     #[test]

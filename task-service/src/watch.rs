@@ -63,7 +63,7 @@ impl Watching {
     ) -> Result<BoxStream<'static, Result<Told, WireError>>, WireError> {
         let owner = OwnerId::of(caller);
         // Before the position is read, so that nothing falls in between.
-        let following = self.news.follow(owner);
+        let following = self.news.follow(owner).ok_or(TaskError::TooManyWatches)?;
         let known = self.tasks.progress(owner, sync_token)?;
         let position = self.tasks.store.position(owner).await.map_err(TaskError::from)?;
         let progress = known.unwrap_or(Progress {

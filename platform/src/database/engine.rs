@@ -1,10 +1,19 @@
 //! What differs between database engines.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use sqlx::{Connection as _, Decode, Encode, Pool, Postgres, SqlStr, Sqlite, Type, pool::PoolConnection};
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::{Instant, timeout},
+};
 
 use super::{
     Connection, Schema, Settlement, StoreError, Transaction,
@@ -57,6 +66,17 @@ pub trait Engine: sqlx::Database {
         arguments: Self::Arguments,
     ) -> BoxFuture<'_, Result<Option<Self::Row>, sqlx::Error>>;
 
+    /// Ends every statement of a connection at a time, and at once when nobody waits for it any more, until
+    /// [`Engine::lift_limit`]. Nothing where the server itself limits them.
+    fn limit(
+        connection: &mut Self::Connection,
+        deadline: Instant,
+        abandoned: Arc<AtomicBool>,
+    ) -> BoxFuture<'_, Result<(), sqlx::Error>>;
+
+    /// Undoes [`Engine::limit`].
+    fn lift_limit(connection: &mut Self::Connection) -> BoxFuture<'_, Result<(), sqlx::Error>>;
+
     /// Runs a statement and returns how many rows it changed.
     fn execute(
         connection: &mut Self::Connection,
@@ -77,6 +97,8 @@ pub(super) trait Writer<E: Engine>: Send + Sync {
 
 /// A server whose machine is gone sends neither the answer nor the end of the statement's time.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(7);
+/// How long a long read waits for its place, and how long it then may take: as long as the statements of the server.
+const LONG_READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// Before a connection goes back to its pool it must answer once more.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -114,6 +136,39 @@ impl<E: Engine> Drop for Lease<E> {
     }
 }
 
+/// The lease of a long read. Cut off, it ends the statement that runs, and the connection with it.
+struct LongRead<E: Engine> {
+    lease: Option<Lease<E>>,
+    abandoned: Arc<AtomicBool>,
+}
+
+impl<E: Engine> LongRead<E> {
+    fn new(lease: Lease<E>) -> Self {
+        Self {
+            lease: Some(lease),
+            abandoned: Arc::default(),
+        }
+    }
+
+    fn connection(&mut self) -> &mut E::Connection {
+        #[expect(clippy::expect_used, reason = "it is taken out only at the end")]
+        self.lease.as_mut().expect("a long read has its lease").connection()
+    }
+
+    fn finish(mut self) {
+        drop(self.lease.take());
+    }
+}
+
+impl<E: Engine> Drop for LongRead<E> {
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            self.abandoned.store(true, Ordering::Relaxed);
+            lease.discard();
+        }
+    }
+}
+
 /// How reads run.
 #[derive(Clone, Copy)]
 pub(super) enum Reading {
@@ -130,6 +185,8 @@ pub(super) enum Reading {
 /// An open database with its schema up to date.
 pub struct Database<E: Engine> {
     pub(super) readers: Pool<E>,
+    /// Places for reads that may take long: fewer than there are connections.
+    pub(super) long_reads: Arc<Semaphore>,
     pub(super) reading: Reading,
     pub(super) writer: Arc<dyn Writer<E>>,
 }
@@ -138,6 +195,7 @@ impl<E: Engine> Clone for Database<E> {
     fn clone(&self) -> Self {
         Self {
             readers: self.readers.clone(),
+            long_reads: self.long_reads.clone(),
             reading: self.reading,
             writer: self.writer.clone(),
         }
@@ -171,6 +229,38 @@ impl<E: Engine> Database<E> {
         answered
             .await
             .unwrap_or_else(|_| Err(StoreError::Unavailable("the read was cut off".to_owned())))
+    }
+
+    /// Runs an operation that only reads, but may look at very many rows. Only some of these run at once, so that other reads
+    /// find a connection; none takes longer than five seconds, nor goes on for long when its caller gives up.
+    pub async fn read_long<T: Send + 'static>(
+        &self,
+        operation: impl for<'c> FnOnce(&'c mut Connection<'c, E>) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let place = timeout(LONG_READ_TIMEOUT, self.long_reads.clone().acquire_owned()).await;
+        let Ok(Ok(place)) = place else {
+            return Err(StoreError::Unavailable("too many long reads are waiting".to_owned()));
+        };
+        if let Reading::Detached { .. } = self.reading {
+            // It goes on without its caller, and so keeps its place.
+            return self
+                .read(move |connection| {
+                    Box::pin(async move {
+                        let found = operation(connection).await;
+                        drop(place);
+                        found
+                    })
+                })
+                .await;
+        }
+        let mut long = LongRead::new(Lease::take(&self.readers).await?);
+        let deadline = Instant::now() + LONG_READ_TIMEOUT;
+        let abandoned = long.abandoned.clone();
+        E::limit(long.connection(), deadline, abandoned).await?;
+        let found = operation(&mut Connection::new(long.connection(), true)).await;
+        E::lift_limit(long.connection()).await?;
+        long.finish();
+        Ok(found?)
     }
 
     /// Runs an operation that writes, as one transaction, and returns when it is on disk. An `Err` of the

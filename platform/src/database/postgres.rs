@@ -1,6 +1,9 @@
 //! `PostgreSQL`: a pool of connections; each write is a transaction of its own, run again after a conflict.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use sqlx::{
@@ -90,6 +93,7 @@ impl Engine for Postgres {
             .await?;
         let database = Database {
             readers: pool.clone(),
+            long_reads: Arc::new(Semaphore::new((url.max_connections as usize / 2).max(1))),
             reading: Reading::Detached {
                 begin: sessions.begin_read(),
             },
@@ -151,6 +155,15 @@ impl Engine for Postgres {
                 .persistent(named)
                 .fetch_optional(connection),
         )
+    }
+
+    /// `statement_timeout`.
+    fn limit(_: &mut PgConnection, _: Instant, _: Arc<AtomicBool>) -> BoxFuture<'_, Result<(), sqlx::Error>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn lift_limit(_: &mut PgConnection) -> BoxFuture<'_, Result<(), sqlx::Error>> {
+        Box::pin(async { Ok(()) })
     }
 
     fn execute(

@@ -6,7 +6,10 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     panic::AssertUnwindSafe,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::available_parallelism,
     time::Duration,
 };
@@ -19,7 +22,7 @@ use sqlx::{
     },
 };
 use tokio::{
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     task::JoinHandle,
     time::{Instant, sleep},
 };
@@ -41,6 +44,9 @@ const SQLITE_BUSY: i64 = 5;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a migration is tried while another process migrates too.
 const MIGRATION_ATTEMPTS: u32 = 5;
+/// A long read looks whether its time is over every so many steps of `SQLite`'s virtual machine, some of which may look at a
+/// whole text.
+const PROGRESS_STEPS: i32 = 1000;
 /// How many operations may wait for the writer; the next is refused.
 const WRITE_QUEUE: usize = 4096;
 /// How many operations share one commit at most.
@@ -50,13 +56,10 @@ impl Engine for Sqlite {
     async fn open(url: &DatabaseUrl, schema: &Schema) -> Result<Database<Self>, StoreError> {
         let options = options(url)?;
         let connection = migrated(&options, schema).await?;
+        let cores = available_parallelism().map_or(2, std::num::NonZero::get).max(2);
+        let long_reads = cores / 2;
         let readers = SqlitePoolOptions::new()
-            .max_connections(
-                available_parallelism()
-                    .map_or(2, |cores| cores.get().max(2))
-                    .try_into()
-                    .unwrap_or(2),
-            )
+            .max_connections(u32::try_from(cores + long_reads).unwrap_or(u32::MAX))
             .acquire_timeout(ACQUIRE_TIMEOUT)
             // A connection to a file does not die; the ping would cost as much as the query.
             .test_before_acquire(false)
@@ -64,6 +67,7 @@ impl Engine for Sqlite {
             .await?;
         Ok(Database {
             readers,
+            long_reads: Arc::new(Semaphore::new(long_reads)),
             reading: Reading::Attached,
             writer: Arc::new(SqliteWriter::start(connection)),
         })
@@ -105,6 +109,27 @@ impl Engine for Sqlite {
                 .persistent(named)
                 .fetch_optional(connection),
         )
+    }
+
+    fn limit(
+        connection: &mut SqliteConnection,
+        deadline: Instant,
+        abandoned: Arc<AtomicBool>,
+    ) -> BoxFuture<'_, Result<(), sqlx::Error>> {
+        Box::pin(async move {
+            let mut handle = connection.lock_handle().await?;
+            handle.set_progress_handler(PROGRESS_STEPS, move || {
+                !abandoned.load(Ordering::Relaxed) && Instant::now() < deadline
+            });
+            Ok(())
+        })
+    }
+
+    fn lift_limit(connection: &mut SqliteConnection) -> BoxFuture<'_, Result<(), sqlx::Error>> {
+        Box::pin(async move {
+            connection.lock_handle().await?.remove_progress_handler();
+            Ok(())
+        })
     }
 
     fn execute(

@@ -68,8 +68,17 @@ fn part_of(access_token: &str, part: usize) -> Value {
 }
 
 async fn register(process: &Process) -> RegisterResponse {
+    registered(process, EMAIL).await
+}
+
+/// The access token of somebody new.
+async fn register_as(process: &Process, email: &str) -> String {
+    registered(process, email).await.tokens.unwrap().access_token
+}
+
+async fn registered(process: &Process, email: &str) -> RegisterResponse {
     let request = RegisterRequest {
-        email: EMAIL.to_owned(),
+        email: email.to_owned(),
         password: PASSWORD.to_owned(),
         display_name: String::new(),
     };

@@ -31,37 +31,35 @@ const SELECT: &str = "
 /// The end of the year 9999, which both engines can write.
 const LAST_TIME: Timestamp = Timestamp::from_micros(253_402_300_799_999_999);
 
-/// The statement of a page.
-pub(super) fn statement_of<E: Engine>(
+/// The list of any query. How many rows it looks at depends on what is asked.
+pub(super) fn asked<E: Engine>(owner: OwnerId, query: &Query, after: Option<&Cursor>, limit: i64) -> Statement<E> {
+    let mut sql = statement::<E>(SELECT).bind(owner.as_uuid()).extend();
+    match query.deleted_after {
+        None => sql.text(" AND delete_time IS NULL"),
+        Some(time) => {
+            sql.text(" AND (delete_time IS NULL OR delete_time > ");
+            sql.value(time);
+            sql.text(")");
+        }
+    }
+    and(&mut sql, |sql| write_condition(sql, &query.condition));
+    if let Some(cursor) = after {
+        and(&mut sql, |sql| write_cursor(sql, &query.order, cursor));
+    }
+    write_order(&mut sql, &query.order);
+    sql.text(" LIMIT ");
+    sql.value(limit);
+    sql.statement()
+}
+
+/// The list that is asked for most, as one fixed statement that stays prepared: newest first, by state at most. `None`
+/// if the query asks for another.
+pub(super) fn newest<E: Engine>(
     owner: OwnerId,
     query: &Query,
     after: Option<&Cursor>,
-    limit: usize,
-) -> Statement<E> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    newest::<E>(owner, query, after, limit).unwrap_or_else(|| {
-        let mut sql = statement::<E>(SELECT).bind(owner.as_uuid()).extend();
-        match query.deleted_after {
-            None => sql.text(" AND delete_time IS NULL"),
-            Some(time) => {
-                sql.text(" AND (delete_time IS NULL OR delete_time > ");
-                sql.value(time);
-                sql.text(")");
-            }
-        }
-        and(&mut sql, |sql| write_condition(sql, &query.condition));
-        if let Some(cursor) = after {
-            and(&mut sql, |sql| write_cursor(sql, &query.order, cursor));
-        }
-        write_order(&mut sql, &query.order);
-        sql.text(" LIMIT ");
-        sql.value(limit);
-        sql.statement()
-    })
-}
-
-/// The list that is asked for most, as one fixed statement that stays prepared: newest first, by state at most.
-fn newest<E: Engine>(owner: OwnerId, query: &Query, after: Option<&Cursor>, limit: i64) -> Option<Statement<E>> {
+    limit: i64,
+) -> Option<Statement<E>> {
     if query.deleted_after.is_some() || query.order != Order::newest_first() {
         return None;
     }

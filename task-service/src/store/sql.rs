@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use platform::{
     clock::Timestamp,
-    database::{Connection, Database, Engine, Record, Settlement, StoreError, statement},
+    database::{Connection, Database, Engine, Record, Settlement, Statement, StoreError, statement},
 };
 use uuid::Uuid;
 
@@ -135,14 +135,16 @@ impl<E: Engine> TaskStore for SqlTaskStore<E> {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Vec<Task>, StoreError> {
-        let list = lists::statement_of::<E>(owner, query, after, limit);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        if let Some(list) = lists::newest::<E>(owner, query, after, limit) {
+            return self
+                .database
+                .read(move |connection| Box::pin(tasks_of::<E>(list, connection)))
+                .await;
+        }
+        let list = lists::asked::<E>(owner, query, after, limit);
         self.database
-            .read(move |connection| {
-                Box::pin(async move {
-                    let rows = list.all(connection).await?;
-                    rows.iter().map(task_of_row::<E>).collect()
-                })
-            })
+            .read_long(move |connection| Box::pin(tasks_of::<E>(list, connection)))
             .await
     }
 
@@ -327,10 +329,8 @@ async fn changes<E: Engine>(
         .bind(owner.as_uuid())
         .bind(after_seq)
         .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-    let rows = changes.all(connection).await?;
-    let tasks: Result<_, sqlx::Error> = rows.iter().map(task_of_row::<E>).collect();
     Ok(Changes {
-        tasks: tasks?,
+        tasks: tasks_of::<E>(changes, connection).await?,
         read_seq: before.last_seq,
         purged_seq: position::<E>(connection, owner).await?.purged_seq,
     })
@@ -347,6 +347,14 @@ async fn get<E: Engine>(
         .first(connection)
         .await?;
     row.as_ref().map(task_of_row::<E>).transpose()
+}
+
+async fn tasks_of<E: Engine>(
+    statement: Statement<E>,
+    connection: &mut Connection<'_, E>,
+) -> Result<Vec<Task>, sqlx::Error> {
+    let rows = statement.all(connection).await?;
+    rows.iter().map(task_of_row::<E>).collect()
 }
 
 /// [`INSERT`] and [`UPDATE`] take the same parameters: the whole row.
