@@ -54,11 +54,8 @@ impl Tasks {
     pub async fn create(&self, owner: OwnerId, mut request: wire::CreateTaskRequest) -> Result<Task, TaskError> {
         let mut violations = Violations::default();
         let request_id = std::mem::take(&mut request.request_id);
-        let effect = if request.validate_only {
-            Some(Effect::CheckedOnly)
-        } else {
-            requests::effect("CreateTask", &request_id, &request, &mut violations)
-        };
+        let effect = requests::effect("CreateTask", &request_id, &request, &mut violations);
+        let effect = effect.map(|effect| or_checked(effect, request.validate_only));
         let creation = self.creation(request, &mut violations);
         self.write_one(owner, violations.accept(creation.zip(effect))?).await
     }
@@ -74,11 +71,8 @@ impl Tasks {
     pub async fn update(&self, owner: OwnerId, mut request: wire::UpdateTaskRequest) -> Result<Task, TaskError> {
         let mut violations = Violations::default();
         let request_id = std::mem::take(&mut request.request_id);
-        let effect = if request.validate_only {
-            Some(Effect::CheckedOnly)
-        } else {
-            requests::effect("UpdateTask", &request_id, &request, &mut violations)
-        };
+        let effect = requests::effect("UpdateTask", &request_id, &request, &mut violations);
+        let effect = effect.map(|effect| or_checked(effect, request.validate_only));
         let update = self.update_of(request, &mut violations);
         self.write_one(owner, violations.accept(update.zip(effect))?).await
     }
@@ -184,6 +178,11 @@ impl Tasks {
             Written::OwnerErased => Err(TaskError::OwnerErased),
         }
     }
+}
+
+/// The effect of a request, or nothing but a check if that is all it asks for.
+fn or_checked(effect: Effect, validate_only: bool) -> Effect {
+    if validate_only { Effect::CheckedOnly } else { effect }
 }
 
 /// The id of a request that has no other field to check.

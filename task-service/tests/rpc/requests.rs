@@ -138,9 +138,24 @@ async fn an_id_is_short_and_printable() {
     let world = World::start().await;
     let mut anna = world.somebody();
     let longest = "x".repeat(64);
-    anna.tasks.create_task(create("made", &longest)).await.expect("made");
+    let made = anna.tasks.create_task(create("made", &longest)).await;
+    let made = made.expect("made").into_inner();
     for bad in [&*"x".repeat(65), "with space", "\u{fc}", "line\nfeed", "\0"] {
         let refused = anna.tasks.create_task(create("refused", bad)).await;
+        assert_told(refused, Code::InvalidArgument, "FIELD_INVALID", &["request_id"]);
+        let tried = CreateTaskRequest {
+            validate_only: true,
+            ..create("tried", bad)
+        };
+        let refused = anna.tasks.create_task(tried).await;
+        assert_told(refused, Code::InvalidArgument, "FIELD_INVALID", &["request_id"]);
+        let tried = UpdateTaskRequest {
+            task: Some(made.clone()),
+            request_id: bad.to_owned(),
+            validate_only: true,
+            ..UpdateTaskRequest::default()
+        };
+        let refused = anna.tasks.update_task(tried).await;
         assert_told(refused, Code::InvalidArgument, "FIELD_INVALID", &["request_id"]);
         let toggle = ToggleTaskRequest {
             id: "nonsense".to_owned(),
