@@ -10,7 +10,7 @@ use crate::{
     requests,
     store::{Effect, Operation, Written},
     task::Task,
-    tasks::Tasks,
+    tasks::{Tasks, in_one_order},
     validation::Violations,
 };
 
@@ -41,6 +41,7 @@ impl Tasks {
     ) -> Result<Vec<Task>, TaskError> {
         let mut violations = Violations::default();
         let request_id = std::mem::take(&mut request.request_id);
+        request.requests.iter_mut().for_each(in_one_order);
         let effect = requests::effect("BatchUpdateTasks", &request_id, &request, &mut violations);
         let operations = each(request.requests, &mut violations, |request, violations| {
             alone(&request.request_id, request.validate_only, violations);

@@ -1,7 +1,10 @@
 //! Tasks out of a file.
 
+use std::time::Duration;
+
 use aws_lc_rs::digest::{Context, SHA256};
 use platform::clock::Timestamp;
+use tokio::task::yield_now;
 use uuid::Uuid;
 
 use crate::{
@@ -20,12 +23,18 @@ const MAX_BYTES: usize = 20 * 1024 * 1024;
 const AT_ONCE: usize = 100;
 /// How many problems are told; more are counted.
 const MAX_TOLD: usize = 100;
+/// With more of them the rest of a file is not read.
+const MAX_FAILED: usize = 1000;
+/// So much is read before others have their turn.
+const READ_AT_ONCE: usize = 8 * 1024;
 /// Of the year 0001: no task is older.
 const FIRST_TIME: Timestamp = Timestamp::from_micros(-62_135_596_800_000_000);
 
 /// What came of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
+    /// So many could be used.
+    read: u64,
     /// So many tasks are new.
     pub(crate) created: usize,
     /// So many were there already, perhaps in the trash, and stay as they are.
@@ -41,6 +50,7 @@ pub(crate) struct Import<'a> {
     tasks: &'a Tasks,
     owner: OwnerId,
     importer: Importer,
+    begin: Timestamp,
     bytes: usize,
     read: Vec<Task>,
     summary: Summary,
@@ -56,6 +66,7 @@ impl Tasks {
             tasks: self,
             owner,
             importer,
+            begin: self.clock.now(),
             bytes: 0,
             read: Vec::new(),
             summary: Summary::default(),
@@ -70,24 +81,30 @@ impl Import<'_> {
         if self.bytes > MAX_BYTES {
             return Err(TaskError::FileTooLarge);
         }
-        let now = self.tasks.clock.now();
-        let (read, summary) = (&mut self.read, &mut self.summary);
-        self.importer
-            .feed(bytes, &mut |record| take(record, now, read, summary));
-        while self.read.len() >= AT_ONCE {
-            let rest = self.read.split_off(AT_ONCE);
-            let full = std::mem::replace(&mut self.read, rest);
-            self.store(full).await?;
+        for part in bytes.chunks(READ_AT_ONCE) {
+            let (read, summary, begin) = (&mut self.read, &mut self.summary, self.begin);
+            self.importer
+                .feed(part, &mut |record| take(record, begin, read, summary));
+            if self.summary.failed > MAX_FAILED {
+                let problem = format!("has more than {MAX_FAILED} records that cannot be used; the rest was not read");
+                return Err(TaskError::FieldsInvalid(vec![("data".to_owned(), problem)]));
+            }
+            while self.read.len() >= AT_ONCE {
+                let rest = self.read.split_off(AT_ONCE);
+                let full = std::mem::replace(&mut self.read, rest);
+                self.store(full).await?;
+            }
+            yield_now().await;
         }
         Ok(())
     }
 
     /// Reads the end, and tells what came of it. A file of which nothing can be used is an error.
     pub(crate) async fn finish(mut self) -> Result<Summary, TaskError> {
-        let now = self.tasks.clock.now();
+        let begin = self.begin;
         let (mut read, mut summary) = (std::mem::take(&mut self.read), std::mem::take(&mut self.summary));
         let importer = std::mem::replace(&mut self.importer, Importer::new(crate::transfer::Format::Json));
-        importer.finish(&mut |record| take(record, now, &mut read, &mut summary));
+        importer.finish(&mut |record| take(record, begin, &mut read, &mut summary));
         self.summary = summary;
         for tasks in read.chunks(AT_ONCE) {
             self.store(tasks.to_vec()).await?;
@@ -97,6 +114,7 @@ impl Import<'_> {
             existing,
             failed,
             problems,
+            ..
         } = &self.summary;
         if created + existing == 0 && *failed > 0 {
             let told = problems.iter().map(|(line, problem)| {
@@ -124,9 +142,14 @@ impl Import<'_> {
     }
 }
 
-fn take(record: Record, now: Timestamp, read: &mut Vec<Task>, summary: &mut Summary) {
+fn take(record: Record, begin: Timestamp, read: &mut Vec<Task>, summary: &mut Summary) {
+    // Each a microsecond later, so that tasks without a time of creation keep their order.
+    let now = begin.plus(Duration::from_micros(summary.read));
     match record.outcome.and_then(|draft| task_of(draft, now)) {
-        Ok(task) => read.push(task),
+        Ok(task) => {
+            summary.read += 1;
+            read.push(task);
+        }
         Err(problem) => {
             summary.failed += 1;
             if summary.problems.len() < MAX_TOLD {

@@ -4,7 +4,7 @@ use proto::task::v1 as wire;
 
 use crate::{
     error::TaskError,
-    order::Cursor,
+    order::{Cursor, Order},
     owner::OwnerId,
     query::{self, Query},
     task::{KEPT_IN_TRASH, Task},
@@ -70,9 +70,15 @@ impl Tasks {
     ) -> Result<(Vec<Task>, bool), TaskError> {
         let mut tasks = Vec::new();
         let mut bytes = 0;
+        // In another order each part would be sorted for anew; of such reads only a few run at once.
+        let at_once = if query.order == Order::newest_first() {
+            READ_AT_ONCE
+        } else {
+            usize::MAX
+        };
         loop {
             // One more than the page holds tells whether another page follows.
-            let wanted = (page_size + 1 - tasks.len()).min(READ_AT_ONCE);
+            let wanted = (page_size + 1 - tasks.len()).min(at_once);
             let read = self.store.list(owner, query, after.as_ref(), wanted).await?;
             let exhausted = read.len() < wanted;
             for task in read {

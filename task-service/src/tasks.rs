@@ -71,6 +71,7 @@ impl Tasks {
     pub async fn update(&self, owner: OwnerId, mut request: wire::UpdateTaskRequest) -> Result<Task, TaskError> {
         let mut violations = Violations::default();
         let request_id = std::mem::take(&mut request.request_id);
+        in_one_order(&mut request);
         let effect = requests::effect("UpdateTask", &request_id, &request, &mut violations);
         let effect = effect.map(|effect| or_checked(effect, request.validate_only));
         let update = self.update_of(request, &mut violations);
@@ -183,6 +184,13 @@ impl Tasks {
 /// The effect of a request, or nothing but a check if that is all it asks for.
 fn or_checked(effect: Effect, validate_only: bool) -> Effect {
     if validate_only { Effect::CheckedOnly } else { effect }
+}
+
+/// The order of its paths means nothing: a repetition may have another.
+pub(crate) fn in_one_order(request: &mut wire::UpdateTaskRequest) {
+    if let Some(mask) = &mut request.update_mask {
+        mask.paths.sort_unstable();
+    }
 }
 
 /// The id of a request that has no other field to check.

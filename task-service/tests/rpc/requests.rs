@@ -166,3 +166,31 @@ async fn an_id_is_short_and_printable() {
     }
     assert_eq!(anna.list().await.len(), 1);
 }
+
+/// A mask made of the keys of a JSON object comes in any order.
+#[tokio::test]
+async fn the_order_of_a_mask_makes_no_other_request() {
+    let world = World::start().await;
+    let mut anna = world.somebody();
+    let task = anna.create(titled("old")).await;
+    let mut answers = Vec::new();
+    for paths in [["title", "description"], ["description", "title"]] {
+        let request = UpdateTaskRequest {
+            task: Some(Task {
+                id: task.id.clone(),
+                ..titled("new")
+            }),
+            update_mask: Some(field_mask(&paths)),
+            request_id: "one".to_owned(),
+            validate_only: false,
+        };
+        answers.push(
+            anna.tasks
+                .update_task(request)
+                .await
+                .expect("it is updated")
+                .into_inner(),
+        );
+    }
+    assert_eq!(answers[0], answers[1]);
+}
