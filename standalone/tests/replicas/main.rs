@@ -6,7 +6,9 @@
 mod following;
 mod loss;
 mod outage;
+mod property;
 mod proxy;
+mod random_calls;
 mod sessions;
 mod tasks;
 mod throttling;

@@ -12,6 +12,8 @@ mod killed_refresh;
 #[expect(dead_code, reason = "the tests of the binary use the rest")]
 #[path = "../binary/process.rs"]
 mod process;
+#[path = "../replicas/random_calls/mod.rs"]
+mod random_calls;
 #[path = "../binary/rest.rs"]
 mod rest;
 #[path = "../binary/verifiers.rs"]
@@ -24,6 +26,7 @@ mod flood;
 mod idle;
 mod large_owner;
 mod million;
+mod property;
 mod refresh_kills;
 mod revocation;
 mod rotation;
