@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
+
 use super::{
     calls::{Call, make},
     chooser::Chooser,
@@ -14,7 +16,7 @@ use super::{
     services::Person,
 };
 
-const CALLS: usize = 45;
+const TURNS: usize = 28;
 
 /// One of those who call for a person.
 pub(super) struct Caller {
@@ -27,65 +29,66 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// Makes all calls.
+    /// Makes all calls: one, or some that meet.
     pub(super) async fn call_all(mut self) -> Vec<Attempt> {
-        for _ in 0..CALLS {
-            if self.chooser.numbers.one_in(8) {
+        for _ in 0..TURNS {
+            if self.chooser.numbers.one_in(5) {
                 let micros = self.chooser.numbers.below(3000);
                 self.person.advance(Duration::from_micros(micros.try_into().unwrap()));
             }
             let known = self.known.lock().unwrap().clone();
-            let call = self.chooser.call(&known);
-            self.call(call).await;
+            let calls = if self.chooser.numbers.one_in(3) {
+                self.chooser.meeting(&known)
+            } else {
+                vec![self.chooser.call(&known)]
+            };
+            let calls = calls.into_iter().map(|call| {
+                let numbers = self.chooser.numbers.branch();
+                attempts(self.person.clone(), numbers, call)
+            });
+            for attempt in join_all(calls).await.into_iter().flatten() {
+                self.learn(attempt);
+            }
         }
         self.attempts
     }
 
-    /// Once, or at two places at the same time.
-    async fn call(&mut self, call: Call) {
-        let numbers = &mut self.chooser.numbers;
-        let replica = numbers.below(self.person.replicas());
-        let other = (replica + 1) % self.person.replicas();
-        let mut patience = || {
-            let micros = 200 * (1 + numbers.below(50));
-            numbers
-                .one_in(8)
-                .then(|| Duration::from_micros(micros.try_into().unwrap()))
-        };
-        let (first, second) = (patience(), patience());
-        let twice = !call.request_id().is_empty() && numbers.one_in(2);
-        let mut numbers = (numbers.clone(), numbers.clone());
-        let here = attempt(&self.person, replica, &mut numbers.0, &call, first);
-        let made = if twice {
-            let there = attempt(&self.person, other, &mut numbers.1, &call, second);
-            let (here, there) = tokio::join!(here, there);
-            vec![here, there]
-        } else {
-            vec![here.await]
-        };
-        for attempt in made {
-            let mut known = self.known.lock().unwrap();
-            known.learn(&call, &attempt.outcome);
-            let mut foreign = self.foreign.lock().unwrap();
-            if let Some(task) = known.tasks.last().filter(|task| is_new_id(&task.id)) {
-                foreign.push((self.person.name, task.id.clone()));
-            }
-            let others = foreign.iter().rev().filter(|(name, _)| *name != self.person.name);
-            known.foreign = others.take(10).map(|(_, id)| id.clone()).collect();
-            self.attempts.push(attempt);
+    fn learn(&mut self, attempt: Attempt) {
+        let mut known = self.known.lock().unwrap();
+        known.learn(&attempt.call, &attempt.outcome);
+        let mut foreign = self.foreign.lock().unwrap();
+        if let Some(task) = known.tasks.last().filter(|task| is_new_id(&task.id)) {
+            foreign.push((self.person.name, task.id.clone()));
         }
+        let others = foreign.iter().rev().filter(|(name, _)| *name != self.person.name);
+        known.foreign = others.take(10).map(|(_, id)| id.clone()).collect();
+        drop(known);
+        drop(foreign);
+        self.attempts.push(attempt);
     }
 }
 
-async fn attempt(
-    person: &Person,
-    replica: usize,
-    numbers: &mut Numbers,
-    call: &Call,
-    patience: Option<Duration>,
-) -> Attempt {
+/// Makes a call once, or at two places at the same time; now and then it is cut off.
+async fn attempts(person: Arc<Person>, mut numbers: Numbers, call: Call) -> Vec<Attempt> {
+    let replica = numbers.below(person.replicas());
+    let other = (replica + 1) % person.replicas();
+    let twice = !call.request_id().is_empty() && numbers.one_in(2);
+    let here = attempt(&person, replica, numbers.branch(), &call);
+    if twice {
+        let there = attempt(&person, other, numbers.branch(), &call);
+        let (here, there) = tokio::join!(here, there);
+        vec![here, there]
+    } else {
+        vec![here.await]
+    }
+}
+
+async fn attempt(person: &Person, replica: usize, mut numbers: Numbers, call: &Call) -> Attempt {
+    let micros = 200 * (1 + numbers.below(50));
+    let cut_off = numbers.one_in(8);
+    let patience = cut_off.then(|| Duration::from_micros(micros.try_into().unwrap()));
     let (began, sent) = (person.tick(), person.now());
-    let outcome = make(person, replica, numbers, call, patience).await;
+    let outcome = make(person, replica, &mut numbers, call, patience).await;
     Attempt {
         call: call.clone(),
         began,

@@ -25,7 +25,15 @@ pub(super) struct Chooser {
     /// Which of those who call for the person.
     who: usize,
     count: usize,
+    /// What the next calls are about, if they are to meet.
+    subject: Option<Task>,
 }
+
+/// Where the calls that change a task begin among a hundred, and how many they are.
+const FIRST_CHANGE: usize = 14;
+const CHANGES: usize = 49;
+/// So many calls meet.
+const MEETING: usize = 3;
 
 impl Chooser {
     pub(super) fn new(numbers: Numbers, name: &'static str, who: usize) -> Self {
@@ -34,17 +42,32 @@ impl Chooser {
             name,
             who,
             count: 0,
+            subject: None,
         }
+    }
+
+    /// Calls to be made at the same time, which change one task.
+    pub(super) fn meeting(&mut self, known: &Known) -> Vec<Call> {
+        let there = known.tasks.iter().rev().find(|task| task.delete_time.is_none());
+        self.subject = there.cloned();
+        let calls = (0..MEETING).map(|_| self.call(known)).collect();
+        self.subject = None;
+        calls
     }
 
     /// The next call.
     pub(super) fn call(&mut self, known: &Known) -> Call {
-        if self.numbers.one_in(12)
+        if self.subject.is_none()
+            && self.numbers.one_in(12)
             && let Some(made) = self.numbers.recent(&known.made)
         {
             return made.clone();
         }
-        match self.numbers.below(100) {
+        let kind = match self.subject {
+            None => self.numbers.below(100),
+            Some(_) => FIRST_CHANGE + self.numbers.below(CHANGES),
+        };
+        match kind {
             0..14 => Call::Create(CreateTaskRequest {
                 task: Some(self.draft()),
                 validate_only: self.numbers.one_in(10),
@@ -258,6 +281,9 @@ impl Chooser {
     }
 
     fn id(&mut self, known: &Known) -> String {
+        if let Some(subject) = &self.subject {
+            return subject.id.clone();
+        }
         let own = self.numbers.recent(&known.tasks).map(|task| task.id.clone());
         let foreign = self.numbers.recent(&known.foreign).cloned();
         match (self.numbers.below(40), own, foreign) {
@@ -276,11 +302,15 @@ impl Chooser {
 
     /// A task, and mostly no etag; else the one that was seen last, or before that, or none of it.
     fn target(&mut self, known: &Known) -> (String, String) {
-        let own = self.numbers.recent(&known.tasks).cloned();
+        let own = self
+            .subject
+            .as_ref()
+            .or_else(|| self.numbers.recent(&known.tasks))
+            .cloned();
         match (self.numbers.below(12), own) {
             (0, _) => (self.id(known), "stale".to_owned()),
             (1, _) => (self.id(known), "2".to_owned()),
-            (2..7, Some(own)) => (own.id, own.etag),
+            (2..6, Some(own)) => (own.id, own.etag),
             _ => (self.id(known), String::new()),
         }
     }

@@ -28,7 +28,7 @@ use std::{
     time::Duration,
 };
 
-use proto::task::v1::{GetTaskRequest, GetTaskStatsRequest, Task};
+use proto::task::v1::{CreateTaskRequest, GetTaskRequest, GetTaskStatsRequest, Task};
 use tokio::task::JoinSet;
 
 use caller::Caller;
@@ -178,13 +178,26 @@ async fn listed(person: &Person, numbers: &mut Numbers) -> Vec<Task> {
     }
 }
 
-/// Checks that everything else says what the list says, to which all followers have come.
+/// Checks that everything else says what the list says, to which all followers have come; and that they hear of more.
 async fn check_the_end(person: &Person, followers: &[Follower], mut tasks: Vec<Task>) {
     while let Err(told) = compare_all(person, &tasks).await {
         // Only now a call may have had its effect that was cut off.
         let later = converged(person, followers).await;
         assert_ne!(later, tasks, "{told}");
         tasks = later;
+    }
+    // Twice each: what was told late is heard by a watch that looks 20 seconds after its last message, but not the next.
+    for turn in 0..2 * person.replicas() {
+        let last = Call::Create(CreateTaskRequest {
+            task: Some(Task {
+                title: format!("{} in the end", person.name),
+                ..Task::default()
+            }),
+            ..CreateTaskRequest::default()
+        });
+        let outcome = make(person, turn / 2, &mut Numbers::new(0, 0), &last, None).await;
+        assert!(matches!(outcome, Outcome::Answered(_)), "{outcome:?}");
+        assert!(converged(person, followers).await.len() > tasks.len());
     }
 }
 

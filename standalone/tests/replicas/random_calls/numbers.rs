@@ -1,7 +1,6 @@
 //! Numbers that a seed decides.
 
 /// The same numbers in the same order for the same seed (SplitMix64).
-#[derive(Clone)]
 pub(super) struct Numbers(u64);
 
 impl Numbers {
@@ -12,6 +11,11 @@ impl Numbers {
             numbers.0 = numbers.next().rotate_left(7);
         }
         numbers
+    }
+
+    /// Those of something that is done at the same time as others.
+    pub(super) fn branch(&mut self) -> Self {
+        Self(self.next())
     }
 
     fn next(&mut self) -> u64 {
