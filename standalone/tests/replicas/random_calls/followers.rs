@@ -8,6 +8,8 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
+use tonic::Status;
+use tonic_types::StatusExt as _;
 
 use super::{
     calls::{Answer, Call, Outcome, make},
@@ -23,6 +25,9 @@ const BOUND: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// How often the one who synchronises does so.
 const PERIOD: Duration = Duration::from_millis(50);
+
+/// The clock may move on by a day between the making of an access token and its use; the next one is good.
+const EXPIRED: &str = "TOKEN_EXPIRED";
 
 type State = BTreeMap<String, Task>;
 
@@ -125,23 +130,40 @@ async fn keep_watching(
 ) {
     let mut sync_token = String::new();
     loop {
-        let request = WatchTasksRequest {
-            sync_token: sync_token.clone(),
-        };
-        let messages = person.tasks_at(replica).watch_tasks(person.stream(request)).await;
-        let mut messages = messages.unwrap().into_inner();
         let patience = 1 + numbers.below(60);
-        for _ in 0..patience {
-            let message = messages.message().await.unwrap().unwrap();
-            sync_token = message.sync_token;
-            begun.send_replace(true);
-            let Some(event) = message.event else { continue };
-            let deleted = matches!(event, Event::Tombstone(_));
-            let (Event::Task(task) | Event::Tombstone(task)) = event;
-            assert_eq!(deleted, task.delete_time.is_some(), "{task:?}");
-            keep(&person, &changed, vec![task]);
+        let watched = watch_on(&person, replica, patience, &mut sync_token, &changed, &begun).await;
+        if let Err(status) = watched {
+            let reason = status.get_error_details().error_info().map(|info| info.reason.clone());
+            assert_eq!(reason.as_deref(), Some(EXPIRED), "{status:?}");
         }
     }
+}
+
+/// For so many messages.
+async fn watch_on(
+    person: &Person,
+    replica: usize,
+    patience: usize,
+    sync_token: &mut String,
+    changed: &Sender<State>,
+    begun: &Sender<bool>,
+) -> Result<(), Status> {
+    let request = WatchTasksRequest {
+        sync_token: sync_token.clone(),
+    };
+    let mut tasks = person.tasks_at(replica);
+    let mut messages = tasks.watch_tasks(person.stream(request)).await?.into_inner();
+    for _ in 0..patience {
+        let message = messages.message().await?.unwrap();
+        *sync_token = message.sync_token;
+        begun.send_replace(true);
+        let Some(event) = message.event else { continue };
+        let deleted = matches!(event, Event::Tombstone(_));
+        let (Event::Task(task) | Event::Tombstone(task)) = event;
+        assert_eq!(deleted, task.delete_time.is_some(), "{task:?}");
+        keep(person, changed, vec![task]);
+    }
+    Ok(())
 }
 
 async fn keep_synchronising(person: Arc<Person>, mut numbers: Numbers, changed: Sender<State>) {
@@ -157,8 +179,7 @@ async fn keep_synchronising(person: Arc<Person>, mut numbers: Numbers, changed: 
                 keep(&person, &changed, pages.into_iter().flatten().collect());
                 sync_token = token;
             }
-            // The clock may have moved on by a day between the making of a token and its use.
-            Outcome::Refused(refusal) if refusal.reason == "TOKEN_EXPIRED" => {}
+            Outcome::Refused(refusal) if refusal.reason == EXPIRED => {}
             other => panic!("{other:?}"),
         }
         sleep(PERIOD).await;

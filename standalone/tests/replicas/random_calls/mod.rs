@@ -50,11 +50,13 @@ const ROUNDS: usize = 6;
 const CALLS_OF_A_ROUND: usize = 20;
 
 /// Runs each seed, or the one that `PROPERTY_SEED` says, on services of its own. A failure says the seed.
+/// Returns those that were run.
 pub(crate) async fn each_seed<S, R>(
     seeds: impl IntoIterator<Item = u64>,
     start: impl Fn() -> S,
     run: impl Fn(Arc<Services>, u64) -> R,
-) where
+) -> Vec<u64>
+where
     S: Future<Output = Arc<Services>>,
     R: Future<Output = ()> + Send + 'static,
 {
@@ -62,10 +64,11 @@ pub(crate) async fn each_seed<S, R>(
         Ok(seed) => vec![seed.parse().unwrap()],
         Err(_) => seeds.into_iter().collect(),
     };
-    for seed in seeds {
+    for &seed in &seeds {
         let ended = tokio::spawn(run(start().await, seed)).await;
         assert!(ended.is_ok(), "see above; PROPERTY_SEED={seed} makes the same calls");
     }
+    seeds
 }
 
 /// Everybody calls at once.
