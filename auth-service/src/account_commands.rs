@@ -16,17 +16,23 @@ pub enum AccountsCommand {
     /// Let nobody sign in to an account any more, and end its sessions
     Disable {
         /// E-mail address or id
+        #[arg(allow_hyphen_values = true)]
         account: String,
     },
     /// Let an account be signed in to again
     Enable {
         /// E-mail address or id
+        #[arg(allow_hyphen_values = true)]
         account: String,
     },
     /// End all sessions of an account, or of everybody
     EndSessions {
         /// E-mail address or id
-        #[arg(required_unless_present = "everybody", conflicts_with = "everybody")]
+        #[arg(
+            allow_hyphen_values = true,
+            required_unless_present = "everybody",
+            conflicts_with = "everybody"
+        )]
         account: Option<String>,
         /// Of all accounts
         #[arg(long)]
@@ -35,11 +41,13 @@ pub enum AccountsCommand {
     /// Forget the failed tries to sign in with an e-mail address
     Unlock {
         /// E-mail address or id
+        #[arg(allow_hyphen_values = true)]
         account: String,
     },
     /// Print a link by which the person chooses another password: good once, for an hour, and in place of any before
     ResetPassword {
         /// E-mail address or id
+        #[arg(allow_hyphen_values = true)]
         account: String,
         /// The present password is known to somebody else: it is useless from now on, and all sessions end
         #[arg(long)]

@@ -25,6 +25,8 @@ pub enum KeysCommand {
     /// and every client refreshes. Another key signs from now on
     Revoke {
         /// The id of the key, as `list` shows it
+        // Of base64url, so one in 64 begins with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         key_id: String,
     },
 }
@@ -64,6 +66,30 @@ fn show(keys: &[StoredSigningKey]) {
         match key.signs_from() {
             Some(from) => say(&format!("{line}, signs from {}", prost_types::Timestamp::from(from))),
             None => say(&line),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::KeysCommand;
+
+    #[derive(Parser)]
+    struct CommandLine {
+        #[command(subcommand)]
+        keys: KeysCommand,
+    }
+
+    #[test]
+    fn a_key_id_may_begin_with_a_hyphen() {
+        for id in ["-vQ2hX_8sTf0aBcD", "--Q2hX_8sTf0aBcD", "-h2hX_8sTf0aBcD-"] {
+            let parsed = CommandLine::try_parse_from(["holdfast", "revoke", id]);
+            let KeysCommand::Revoke { key_id } = parsed.map_err(|error| error.to_string()).unwrap().keys else {
+                panic!("{id} is taken for another command");
+            };
+            assert_eq!(key_id, id);
         }
     }
 }
