@@ -13,10 +13,10 @@ use crate::{dice::Dice, memory::Watch};
 const NOW: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
 /// Bytes of a chunk, where it does not matter.
 const CHUNK: usize = 64 * 1024;
-/// More than a record may have.
-const FLOOD: usize = 600 * 1024;
+/// Of how many chunks a flood is at most: some more than a record may have, some less.
+const FLOOD_CHUNKS: usize = 10;
 /// Floods take long: one input in so many makes one.
-const FLOODS_ONE_IN: usize = 256;
+const FLOODS_ONE_IN: usize = 128;
 
 /// An import of any bytes tells the same in whatever chunks they come, takes little memory, and what it takes over can
 /// be exported in every format and imported again unchanged.
@@ -107,7 +107,7 @@ fn chunks<'a>(mut rest: &'a [u8], sizes: &[usize]) -> impl Iterator<Item = &'a [
     })
 }
 
-/// The file with a part of it over and over, up to more than a record may have.
+/// The file with a part of it over and over.
 fn flood(format: Format, file: &[u8], dice: &mut Dice) {
     let begin = dice.roll(file.len());
     let end = begin + 1 + dice.roll(file.len() - begin.min(file.len()));
@@ -118,10 +118,13 @@ fn flood(format: Format, file: &[u8], dice: &mut Dice) {
     let watch = Watch::begin();
     let mut importer = Importer::new(format);
     importer.feed(head, &mut |_| ());
-    for _ in 0..FLOOD / CHUNK {
+    for _ in 0..1 + dice.roll(FLOOD_CHUNKS) {
         importer.feed(&parts, &mut |_| ());
         watch.check();
     }
-    importer.feed(tail, &mut |_| ());
+    for chunk in tail.chunks(64) {
+        importer.feed(chunk, &mut |_| ());
+        watch.check();
+    }
     importer.finish(&mut |_| ());
 }

@@ -11,7 +11,7 @@ static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 /// and the fingerprints of the few thousand different tasks that an input has room for.
 const MOST_KEPT: usize = 2 * 1024 * 1024;
 /// What it may take while it reads a chunk.
-const MOST_TAKEN: usize = 48 * 1024 * 1024;
+const MOST_TAKEN: usize = 32 * 1024 * 1024;
 
 /// Watches what one importer takes. Beyond what it may the allocator fails, and with it the process.
 pub struct Watch(usize);
