@@ -150,7 +150,7 @@ fn take(record: Record, begin: Timestamp, read: &mut Vec<Task>, summary: &mut Su
 }
 
 /// The task of a draft, by the same rules as any other. Times of the future are taken for now.
-fn task_of(draft: Draft, now: Timestamp) -> Result<Task, Problem> {
+pub(crate) fn task_of(draft: Draft, now: Timestamp) -> Result<Task, Problem> {
     let mut violations = Violations::default();
     let title = validation::title(&draft.title, &mut violations);
     let description = validation::description(&draft.description, &mut violations);

@@ -28,6 +28,8 @@ pub mod error;
 mod exports;
 mod filter;
 mod folding;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod imports;
 mod masks;
 pub mod news;

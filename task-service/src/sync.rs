@@ -40,11 +40,11 @@ impl Progress {
         from_nothing: true,
     };
 
-    fn encode(self) -> Vec<u8> {
+    pub(crate) fn encode(self) -> Vec<u8> {
         [&self.seq.to_be_bytes()[..], &[self.from_nothing.into()]].concat()
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let (seq, rest) = bytes.split_first_chunk()?;
         let from_nothing = match rest {
             [0] => false,

@@ -2,8 +2,9 @@
 //!
 //! Nothing here touches the store, the clock or the wire. An [`Importer`] is fed bytes as they come and tells
 //! [`Record`]s: a [`Draft`] of a task, or the [`Problem`] of its line. An [`Exporter`] appends tasks to a buffer that
-//! its caller empties. Both keep one record at most, which in memory takes a small multiple of its 256 KiB, and an
-//! importer the hashes of up to 100,000 tasks without ids.
+//! its caller empties. Both keep one record at most, which in memory takes a small multiple of its 256 KiB (only while
+//! it is read up to a hundred times that: JSON of many small objects), and an importer the hashes of up to 100,000 tasks
+//! without ids.
 //!
 //! - [`Format`] — the formats, their media types and file names; `content_type` — which one an upload is in.
 //! - `json` — our own form, and Vikunja's; `csv` — our own columns, and Todoist's; `calendar` — VTODO (RFC 5545).

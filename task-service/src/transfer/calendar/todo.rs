@@ -41,7 +41,8 @@ struct Said {
     uid: String,
     summary: String,
     description: String,
-    categories: Vec<String>,
+    /// The values, a line for each: as items they would take many times the memory.
+    categories: String,
     status: String,
     percent: String,
     priority: String,
@@ -50,7 +51,7 @@ struct Said {
     completed: Option<When>,
     exact_summary: Option<String>,
     exact_description: Option<String>,
-    exact_categories: Option<Vec<String>>,
+    exact_categories: Option<String>,
     exact_due: String,
     zone_name: String,
 }
@@ -111,13 +112,22 @@ impl Todo {
     #[cfg(test)]
     pub(super) fn kept_bytes(&self) -> usize {
         let said = &self.said;
-        let texts = [&said.uid, &said.summary, &said.description, &said.status];
-        let lists = [Some(&said.categories), said.exact_categories.as_ref()];
-        let items = lists.into_iter().flatten().flatten();
+        let texts = [
+            &said.uid,
+            &said.summary,
+            &said.description,
+            &said.categories,
+            &said.status,
+            &said.percent,
+            &said.priority,
+            &said.exact_due,
+            &said.zone_name,
+        ];
+        let exact = [&said.exact_summary, &said.exact_description, &said.exact_categories];
         texts
             .into_iter()
-            .chain(items)
-            .map(|text| text.capacity() + size_of::<String>())
+            .chain(exact.into_iter().flatten())
+            .map(String::capacity)
             .sum::<usize>()
             + [&said.due, &said.created, &said.completed]
                 .into_iter()
@@ -136,9 +146,8 @@ impl Said {
             "SUMMARY" => self.summary = text(&read(line)?),
             "DESCRIPTION" => self.description = text(&read(line)?),
             "CATEGORIES" => {
-                let property = read(line)?;
-                self.categories
-                    .extend(text::list_items(property.value).map(text::unescaped));
+                self.categories.push_str(read(line)?.value);
+                self.categories.push('\n');
             }
             "STATUS" => self.status = read(line)?.value.trim().to_ascii_uppercase(),
             "PERCENT-COMPLETE" => read(line)?.value.trim().clone_into(&mut self.percent),
@@ -153,11 +162,7 @@ impl Said {
             }
             "X-HOLDFAST-SUMMARY" => self.exact_summary = Some(exact(&read(line)?)),
             "X-HOLDFAST-DESCRIPTION" => self.exact_description = Some(exact(&read(line)?)),
-            "X-HOLDFAST-CATEGORIES" => {
-                let property = read(line)?;
-                let exact = |item| text::percent_decoded(&text::unescaped(item));
-                self.exact_categories = Some(text::list_items(property.value).map(exact).collect());
-            }
+            "X-HOLDFAST-CATEGORIES" => self.exact_categories = Some(read(line)?.value.to_owned()),
             "X-HOLDFAST-DUE" => read(line)?.value.clone_into(&mut self.exact_due),
             "X-HOLDFAST-TIME-ZONE" => read(line)?.value.clone_into(&mut self.zone_name),
             "" => {
@@ -191,12 +196,7 @@ impl Said {
             let created = self.created.as_ref().map_or("", When::said);
             fingerprints.next(&[&self.summary, &self.description, due, created])?
         };
-        let printable = |items: &Vec<String>| items.iter().map(|item| text::printable(item)).collect::<Vec<_>>();
-        let mut tags = match self.exact_categories {
-            Some(exact) if printable(&exact) == self.categories => exact,
-            _ => self.categories,
-        };
-        tags.retain(|tag| !tag.trim().is_empty());
+        let tags = tags(&self.categories, self.exact_categories.as_deref());
         Ok(Draft {
             identity,
             title: exact_or_printable(self.exact_summary, self.summary),
@@ -256,6 +256,28 @@ fn read<'a>(line: &Line<'a>) -> Result<Property<'a>, Problem> {
             ))
         }
     })
+}
+
+/// The tags of CATEGORIES, a line for each value, and of what is exact of them.
+fn tags(categories: &str, exact: Option<&str>) -> Vec<String> {
+    let printable: Vec<String> = categories
+        .split_terminator('\n')
+        .flat_map(text::list_items)
+        .map(text::unescaped)
+        .collect();
+    let exact = exact.map(|exact| {
+        let items = text::list_items(exact).map(|item| text::percent_decoded(&text::unescaped(item)));
+        items.collect::<Vec<_>>()
+    });
+    let agrees = |exact: &Vec<String>| {
+        exact
+            .iter()
+            .map(|item| text::printable(item))
+            .eq(printable.iter().map(String::as_str))
+    };
+    let mut tags = exact.filter(agrees).unwrap_or(printable);
+    tags.retain(|tag| !tag.trim().is_empty());
+    tags
 }
 
 fn exact_or_printable(exact: Option<String>, printable: String) -> String {

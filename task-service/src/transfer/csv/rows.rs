@@ -108,8 +108,12 @@ pub(super) struct Rows {
 
 impl Default for Rows {
     fn default() -> Self {
+        let mut reader = Reader::new();
+        // Lest it take what begins its first bytes for a byte order mark, which depends on where a chunk ends. The
+        // file's own mark is gone already.
+        reader.read_field(b"\n", &mut []);
         Self {
-            reader: Reader::new(),
+            reader,
             row: Row::default(),
             line: 1,
         }

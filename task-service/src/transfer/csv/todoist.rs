@@ -35,7 +35,8 @@ pub(super) struct Todoist {
     timezone: Option<usize>,
     deadline: Option<usize>,
     section: String,
-    /// The last task, whose notes may follow.
+    /// The last task, whose notes may follow. Its labels are still in its title: each by itself would take many times
+    /// the memory.
     last: Option<Record>,
     fingerprints: Fingerprints,
 }
@@ -85,7 +86,13 @@ impl Todoist {
 
     /// Tells the last task.
     pub(super) fn finish(&mut self, out: Sink) {
-        if let Some(last) = self.last.take() {
+        if let Some(mut last) = self.last.take() {
+            if let Ok(draft) = &mut last.outcome {
+                let (title, mut tags) = without_labels(&draft.title);
+                tags.append(&mut draft.tags);
+                draft.title = title;
+                draft.tags = tags;
+            }
             out(last);
         }
     }
@@ -97,10 +104,7 @@ impl Todoist {
         let timezone = row.text(self.timezone, "due.time_zone")?.trim();
         let deadline = row.text(self.deadline, "due")?.trim();
         let priority = priority(row.text(self.priority, "priority")?)?;
-        let (title, mut tags) = without_labels(content);
-        if !self.section.is_empty() {
-            tags.push(self.section.clone());
-        }
+        let section = Some(self.section.clone()).filter(|section| !section.is_empty());
         let due = read_due(date, timezone);
         let mut text = description.to_owned();
         if due.is_none() && !date.is_empty() {
@@ -113,11 +117,11 @@ impl Todoist {
         let said = [content, description, date, timezone, deadline, self.section.as_str()];
         Ok(Draft {
             identity: self.fingerprints.next(&said)?,
-            title,
+            title: content.to_owned(),
             description: text,
             completed: false,
             priority,
-            tags,
+            tags: section.into_iter().collect(),
             due: due.or(deadline_due),
             create_time: None,
             complete_time: None,
@@ -145,7 +149,8 @@ impl Todoist {
     pub(super) fn kept_bytes(&self) -> usize {
         let last = self.last.as_ref().and_then(|last| last.outcome.as_ref().ok());
         let texts = last.map_or(0, |draft| draft.description.capacity() + draft.title.capacity());
-        texts + self.section.capacity() + self.fingerprints.kept_bytes()
+        let tags = last.map_or(0, |draft| draft.tags.capacity() * size_of::<String>());
+        texts + tags + self.section.capacity() + self.fingerprints.kept_bytes()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The members of a JSON object.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -8,12 +10,12 @@ use crate::transfer::draft::Problem;
 /// The members of an object. One that is null counts as absent, as in proto3 JSON.
 #[derive(Deserialize)]
 #[serde(transparent)]
-pub(super) struct Members(Map<String, Value>);
+pub(super) struct Members<'a>(Cow<'a, Map<String, Value>>);
 
-impl Members {
+impl<'a> Members<'a> {
     /// The members of a value; `None` if it is no object.
-    pub(super) fn of(value: &Value) -> Option<Self> {
-        value.as_object().cloned().map(Self)
+    pub(super) fn of(value: &'a Value) -> Option<Self> {
+        value.as_object().map(|members| Self(Cow::Borrowed(members)))
     }
 
     /// Whether there is a member of that name.

@@ -191,6 +191,19 @@ fn csv_columns_stand_in_any_order() {
 }
 
 #[test]
+fn one_byte_order_mark_is_no_text() {
+    assert_eq!(only(drafts(Format::Csv, "\u{feff}title\nmilk\n")).title, "milk");
+    let refused = "must begin with the names of its columns, separated by commas, one of them title";
+    for file in ["\u{feff}\u{feff}title\nmilk\n", "\u{feff}\n\u{feff}title\nmilk\n"] {
+        let told = problems(Format::Csv, file);
+        let [(_, None, description)] = told.as_slice() else {
+            panic!("{told:?}");
+        };
+        assert_eq!(description, refused, "the second is a part of the first name");
+    }
+}
+
+#[test]
 fn csv_fields_are_refused_by_name() {
     let header = "title,completed,priority,due,due_time_zone,create_time,complete_time";
     for (row, field) in [

@@ -175,6 +175,31 @@ fn tasks_that_begin_and_never_end() {
 }
 
 #[test]
+fn lists_of_many_short_items() {
+    // Each item by itself would take many times its bytes.
+    for (format, head, item) in [
+        (Format::Calendar, "BEGIN:VCALENDAR\nBEGIN:VTODO\nCATEGORIES:", ","),
+        (
+            Format::Calendar,
+            "BEGIN:VCALENDAR\nBEGIN:VTODO\nX-HOLDFAST-CATEGORIES:",
+            "a,",
+        ),
+        (Format::Csv, "TYPE,CONTENT\ntask,", "@a "),
+    ] {
+        let mut importer = Importer::new(format);
+        let file = format!("{head}{}\n", item.repeat(200_000 / item.len()));
+        importer.feed(file.as_bytes(), &mut |_| ());
+        // Behind the break there may be more of a folded line.
+        importer.feed(b"X", &mut |_| ());
+        assert!(
+            importer.kept_bytes() <= MOST_KEPT,
+            "{head} keeps {}",
+            importer.kept_bytes()
+        );
+    }
+}
+
+#[test]
 fn zones_without_end() {
     let mut file = b"BEGIN:VCALENDAR\n".to_vec();
     for number in 0..10_000 {
