@@ -31,6 +31,7 @@ mod folding;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod imports;
+mod latest;
 mod masks;
 pub mod news;
 pub mod order;

@@ -5,10 +5,18 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::{Notify, watch};
+use platform::wire_error::WireError;
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 use uuid::Uuid;
 
-use crate::owner::OwnerId;
+use crate::{
+    latest::{Latest, Reading},
+    owner::OwnerId,
+    store::Changes,
+};
 
 /// More owners are not remembered for the other processes; their followers hear of it with the next heartbeat.
 const MAX_UNTOLD: usize = 100_000;
@@ -19,12 +27,20 @@ const MAX_FOLLOWERS: usize = 1000;
 /// Whose tasks changed: told by the store, followed within this process, and collected for the others.
 #[derive(Default)]
 pub struct News {
-    followed: Mutex<HashMap<Uuid, watch::Sender<()>>>,
+    followed: Mutex<HashMap<Uuid, Followed>>,
     untold: Mutex<HashSet<Uuid>>,
     /// Somebody was added to `untold`.
     more: Notify,
     /// Whether other processes want to hear.
     shared: bool,
+}
+
+/// An owner whom somebody follows.
+#[derive(Default)]
+struct Followed {
+    /// Counts what was told.
+    told: watch::Sender<u64>,
+    latest: Arc<Latest>,
 }
 
 impl News {
@@ -62,7 +78,7 @@ impl News {
     /// Another process told that the owner's tasks changed.
     pub(crate) fn tell_here(&self, owner: Uuid) {
         if let Some(followers) = lock(&self.followed).get(&owner) {
-            followers.send_replace(());
+            followers.told.send_modify(|told| *told += 1);
         }
     }
 
@@ -79,15 +95,16 @@ impl News {
 
     /// Hears of every change that is told from now on; `None` if a thousand follow the owner already.
     pub(crate) fn follow(self: &Arc<Self>, owner: OwnerId) -> Option<Following> {
-        let changed = match lock(&self.followed).entry(owner.as_uuid()) {
-            Entry::Occupied(followers) if followers.get().receiver_count() >= MAX_FOLLOWERS => return None,
-            Entry::Occupied(followers) => followers.get().subscribe(),
-            Entry::Vacant(nobody) => nobody.insert(watch::Sender::new(())).subscribe(),
-        };
+        let mut followed = lock(&self.followed);
+        let followed = followed.entry(owner.as_uuid()).or_default();
+        if followed.told.receiver_count() >= MAX_FOLLOWERS {
+            return None;
+        }
         Some(Following {
             news: self.clone(),
             owner: owner.as_uuid(),
-            changed,
+            told: followed.told.subscribe(),
+            latest: followed.latest.clone(),
         })
     }
 }
@@ -96,14 +113,31 @@ impl News {
 pub(crate) struct Following {
     news: Arc<News>,
     owner: Uuid,
-    changed: watch::Receiver<()>,
+    told: watch::Receiver<u64>,
+    latest: Arc<Latest>,
 }
 
 impl Following {
     /// Returns when a change was told since the last time. Can be cut off without missing one.
     pub(crate) async fn changed(&mut self) {
         // The sender stays for as long as anybody follows.
-        self.changed.changed().await.ok();
+        self.told.changed().await.ok();
+    }
+
+    /// What changed after this `change_seq`, maybe after some changes before it, as everything is that was told of by
+    /// now. What others who follow the owner read is not read again.
+    pub(crate) async fn changes(
+        &mut self,
+        after_seq: i64,
+        read: impl FnOnce() -> Reading,
+    ) -> Result<Arc<Changes>, WireError> {
+        let told = *self.told.borrow_and_update();
+        self.latest.changes(told, after_seq, read).await
+    }
+
+    /// Nothing was told of for a while.
+    pub(crate) fn tidy(&self) {
+        self.latest.tidy(Instant::now());
     }
 }
 
@@ -111,7 +145,7 @@ impl Drop for Following {
     fn drop(&mut self) {
         let mut followed = lock(&self.news.followed);
         if let Entry::Occupied(followers) = followed.entry(self.owner)
-            && followers.get().receiver_count() == 1
+            && followers.get().told.receiver_count() == 1
         {
             followers.remove();
         }

@@ -28,42 +28,48 @@ pub struct SyncPage {
 /// How far a client has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// The change_seq up to which it knows every change.
+    /// The `change_seq` up to which it knows every change.
     pub(crate) seq: i64,
-    /// Whether it began with nothing, so that it need not hear of tasks that are gone.
-    pub(crate) from_nothing: bool,
+    /// Where the owner was when it began with nothing: it need not hear of what had been deleted by then. Where it knew
+    /// everything, if it began with that.
+    pub(crate) begun_seq: i64,
 }
 
 impl Progress {
+    /// Of a client that knows nothing, and nothing was read yet.
     const BEGINNING: Self = Self {
         seq: 0,
-        from_nothing: true,
+        begun_seq: i64::MAX,
     };
 
+    /// Of a client that knows every change up to this `change_seq`.
+    pub(crate) fn up_to(seq: i64) -> Self {
+        Self { seq, begun_seq: seq }
+    }
+
     pub(crate) fn encode(self) -> Vec<u8> {
-        [&self.seq.to_be_bytes()[..], &[self.from_nothing.into()]].concat()
+        [self.seq.to_be_bytes(), self.begun_seq.to_be_bytes()].concat()
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        let (seq, rest) = bytes.split_first_chunk()?;
-        let from_nothing = match rest {
-            [0] => false,
-            [1] => true,
-            _ => return None,
-        };
+        let (seq, begun_seq) = bytes.split_first_chunk()?;
         Some(Self {
             seq: i64::from_be_bytes(*seq),
-            from_nothing,
+            begun_seq: i64::from_be_bytes(begun_seq.try_into().ok()?),
         })
     }
 
     /// Refuses a client that may have missed a deletion, or knows more than the database: then that was restored.
     pub(crate) fn check(self, purged_seq: i64, last_seq: i64) -> Result<(), TaskError> {
-        let missed = !self.from_nothing && self.seq < purged_seq;
-        if missed || self.seq > last_seq {
+        if self.missed(purged_seq) || self.seq > last_seq {
             return Err(TaskError::SyncTokenExpired);
         }
         Ok(())
+    }
+
+    /// Whether the client may have missed a deletion.
+    pub(crate) fn missed(self, purged_seq: i64) -> bool {
+        self.seq.max(self.begun_seq) < purged_seq
     }
 }
 
@@ -86,6 +92,7 @@ impl Tasks {
         let more = 'page: loop {
             let wanted = (page_size + 1 - tasks.len()).min(READ_AT_ONCE);
             let changes = self.changes(owner, progress, wanted).await?;
+            progress.begun_seq = progress.begun_seq.min(changes.read_seq);
             let exhausted = changes.tasks.len() < wanted;
             for task in changes.tasks {
                 bytes += task.encoded_bytes();
@@ -132,10 +139,6 @@ impl Tasks {
 
     /// The token of a client that knows every change up to this change_seq.
     pub(crate) fn sync_token(&self, owner: OwnerId, seq: i64) -> String {
-        let progress = Progress {
-            seq,
-            from_nothing: false,
-        };
-        self.tokens.seal(owner, Purpose::Sync, progress.encode())
+        self.tokens.seal(owner, Purpose::Sync, Progress::up_to(seq).encode())
     }
 }

@@ -1,6 +1,6 @@
 //! What changes from now on, as it happens.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{
     FutureExt as _,
@@ -19,6 +19,7 @@ use crate::{
     news::{Following, News},
     owner::OwnerId,
     pages::READ_AT_ONCE,
+    store::Changes,
     sync::Progress,
     task::Task,
     tasks::Tasks,
@@ -66,10 +67,7 @@ impl Watching {
         let following = self.news.follow(owner).ok_or(TaskError::TooManyWatches)?;
         let known = self.tasks.progress(owner, sync_token)?;
         let position = self.tasks.store.position(owner).await.map_err(TaskError::from)?;
-        let progress = known.unwrap_or(Progress {
-            seq: position.last_seq,
-            from_nothing: false,
-        });
+        let progress = known.unwrap_or(Progress::up_to(position.last_seq));
         progress.check(position.purged_seq, position.last_seq)?;
         let watch = Watch {
             tasks: self.tasks.clone(),
@@ -78,7 +76,7 @@ impl Watching {
             progress,
             following,
             end: Box::pin(end(self.standing.clone().end(caller.clone()), self.shutdown.clone())),
-            pending: VecDeque::new(),
+            read: None,
             state: State::New,
         };
         let told = try_unfold(watch, async |mut watch| {
@@ -105,8 +103,8 @@ struct Watch {
     progress: Progress,
     following: Following,
     end: BoxFuture<'static, WireError>,
-    /// Read, and not taken yet.
-    pending: VecDeque<Task>,
+    /// Read, and not all of it taken yet.
+    read: Option<Arc<Changes>>,
     state: State,
 }
 
@@ -114,6 +112,8 @@ struct Watch {
 enum State {
     /// Nothing was said.
     New,
+    /// Nothing was read. What others read may be older than what the client knows of.
+    Begun,
     /// There may be changes that were not read.
     Behind,
     /// Everything was read.
@@ -124,7 +124,7 @@ impl Watch {
     async fn next(&mut self) -> Result<Told, WireError> {
         let heartbeat = Instant::now() + HEARTBEAT;
         if self.state == State::New {
-            self.state = State::Behind;
+            self.state = State::Begun;
             return Ok(self.told(None));
         }
         loop {
@@ -132,22 +132,29 @@ impl Watch {
             if let Some(error) = now(&mut self.end) {
                 return Err(error);
             }
-            if let Some(task) = self.pending.pop_front() {
-                self.progress.seq = task.change_seq;
+            if let Some(task) = self.take() {
                 return Ok(self.told(Some(task)));
             }
-            if self.state == State::Behind {
-                self.read().await?;
-                continue;
+            match self.state {
+                State::New | State::Begun => {
+                    self.look().await?;
+                    continue;
+                }
+                State::Behind => {
+                    self.read().await?;
+                    continue;
+                }
+                State::Current => {}
             }
             tokio::select! {
                 () = self.following.changed() => self.state = State::Behind,
                 error = &mut self.end => return Err(error),
                 () = sleep_until(heartbeat) => {
+                    self.following.tidy();
                     if self.polling {
-                        self.read().await?;
+                        self.look().await?;
                     }
-                    if self.pending.is_empty() {
+                    if self.read.is_none() {
                         return Ok(self.told(None));
                     }
                 }
@@ -155,12 +162,49 @@ impl Watch {
         }
     }
 
+    /// The next of the tasks that were read.
+    fn take(&mut self) -> Option<Task> {
+        let changes = self.read.as_ref()?;
+        let next = changes
+            .tasks
+            .partition_point(|task| task.change_seq <= self.progress.seq);
+        let Some(task) = changes.tasks.get(next).cloned() else {
+            self.read = None;
+            return None;
+        };
+        self.progress.seq = task.change_seq;
+        Some(task)
+    }
+
+    /// Reads what was told of, together with the others who follow.
     async fn read(&mut self) -> Result<(), WireError> {
-        let changes = self.tasks.changes(self.owner, self.progress, READ_AT_ONCE).await?;
+        let (tasks, owner, seq) = (self.tasks.clone(), self.owner, self.progress.seq);
+        let read = move || async move {
+            let read = tasks.store.changes(owner, seq, READ_AT_ONCE).await;
+            read.map(Arc::new).map_err(WireError::from)
+        };
+        let changes = self.following.changes(seq, || read().boxed()).await?;
+        if self.progress.missed(changes.purged_seq) {
+            return Err(TaskError::SyncTokenExpired.into());
+        }
         if changes.tasks.len() < READ_AT_ONCE {
             self.state = State::Current;
         }
-        self.pending = changes.tasks.into();
+        self.read = Some(changes);
+        Ok(())
+    }
+
+    /// Reads what is there, whether it was told of or not.
+    async fn look(&mut self) -> Result<(), WireError> {
+        let changes = self.tasks.changes(self.owner, self.progress, READ_AT_ONCE).await?;
+        self.state = if changes.tasks.len() < READ_AT_ONCE {
+            State::Current
+        } else {
+            State::Behind
+        };
+        if !changes.tasks.is_empty() {
+            self.read = Some(Arc::new(changes));
+        }
         Ok(())
     }
 

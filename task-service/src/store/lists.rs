@@ -34,6 +34,9 @@ const LAST_TIME: Timestamp = Timestamp::from_micros(253_402_300_799_999_999);
 /// The list of any query. How many rows it looks at depends on what is asked.
 pub(super) fn asked<E: Engine>(owner: OwnerId, query: &Query, after: Option<&Cursor>, limit: i64) -> Statement<E> {
     let mut sql = statement::<E>(SELECT).bind(owner.as_uuid()).extend();
+    // Where rows are left out, they are read in the order in which they lie, and sorted: among many tasks that takes a
+    // quarter of the time.
+    let indexed = query.condition == Condition::everything();
     match query.deleted_after {
         None => sql.text(" AND delete_time IS NULL"),
         Some(time) => {
@@ -44,9 +47,9 @@ pub(super) fn asked<E: Engine>(owner: OwnerId, query: &Query, after: Option<&Cur
     }
     and(&mut sql, |sql| write_condition(sql, &query.condition));
     if let Some(cursor) = after {
-        and(&mut sql, |sql| write_cursor(sql, &query.order, cursor));
+        and(&mut sql, |sql| write_cursor(sql, &query.order, cursor, indexed));
     }
-    write_order(&mut sql, &query.order);
+    write_order(&mut sql, &query.order, indexed);
     sql.text(" LIMIT ");
     sql.value(limit);
     sql.statement()
@@ -222,10 +225,10 @@ fn containing(text: &str) -> String {
     pattern
 }
 
-fn write_order<E: Engine>(sql: &mut Assembly<E>, order: &Order) {
+fn write_order<E: Engine>(sql: &mut Assembly<E>, order: &Order, indexed: bool) {
     sql.text(" ORDER BY ");
     for key in order.keys() {
-        sql.text(column_of(key.field));
+        write_column(sql, key.field, indexed);
         sql.text(if key.descending { " DESC" } else { " ASC" });
         sql.text(if key.field.may_be_absent() {
             " NULLS LAST, "
@@ -240,29 +243,32 @@ fn write_order<E: Engine>(sql: &mut Assembly<E>, order: &Order) {
     });
 }
 
-fn column_of(field: OrderField) -> &'static str {
-    match field {
+fn write_column<E: Engine>(sql: &mut Assembly<E>, field: OrderField, indexed: bool) {
+    if !indexed {
+        sql.text(E::UNINDEXED);
+    }
+    sql.text(match field {
         OrderField::Created => "create_time",
         OrderField::Updated => "update_time",
         OrderField::Due => "due_time",
         OrderField::Priority => "priority",
         OrderField::Title => "folded_title",
-    }
+    });
 }
 
 /// What comes after the cursor. Of keys that are never absent and go one way, as one comparison of rows, which an index
 /// answers.
-fn write_cursor<E: Engine>(sql: &mut Assembly<E>, order: &Order, cursor: &Cursor) {
+fn write_cursor<E: Engine>(sql: &mut Assembly<E>, order: &Order, cursor: &Cursor, indexed: bool) {
     let keys = order.keys();
     let one_way = keys
         .iter()
         .all(|key| key.descending == order.ids_descend() && !key.field.may_be_absent());
     if !one_way {
-        return write_cursor_by_key(sql, keys, &cursor.values, order, cursor);
+        return write_cursor_by_key(sql, keys, &cursor.values, order, cursor, indexed);
     }
     sql.text("(");
     for key in keys {
-        sql.text(column_of(key.field));
+        write_column(sql, key.field, indexed);
         sql.text(", ");
     }
     sql.text(if order.ids_descend() {
@@ -284,6 +290,7 @@ fn write_cursor_by_key<E: Engine>(
     values: &[OrderValue],
     order: &Order,
     cursor: &Cursor,
+    indexed: bool,
 ) {
     let (Some((key, keys)), Some((value, values))) = (keys.split_first(), values.split_first()) else {
         sql.text(if order.ids_descend() {
@@ -293,31 +300,31 @@ fn write_cursor_by_key<E: Engine>(
         });
         return sql.value(cursor.task_id);
     };
-    let column = column_of(key.field);
+    let column = |sql: &mut Assembly<E>| write_column(sql, key.field, indexed);
     let equal = |sql: &mut Assembly<E>| match value {
         // Absent values come last, so none comes after them.
         OrderValue::Time(None) => {
-            sql.text(column);
+            column(sql);
             sql.text(" IS NULL AND (");
         }
         value => {
-            sql.text(column);
+            column(sql);
             sql.text(if key.descending { " < " } else { " > " });
             write_value(sql, value);
             if key.field.may_be_absent() {
                 sql.text(" OR ");
-                sql.text(column);
+                column(sql);
                 sql.text(" IS NULL");
             }
             sql.text(" OR ");
-            sql.text(column);
+            column(sql);
             sql.text(" = ");
             write_value(sql, value);
             sql.text(" AND (");
         }
     };
     equal(sql);
-    write_cursor_by_key(sql, keys, values, order, cursor);
+    write_cursor_by_key(sql, keys, values, order, cursor, indexed);
     sql.text(")");
 }
 

@@ -168,6 +168,33 @@ async fn who_may_have_missed_a_deletion_begins_anew() {
 }
 
 #[tokio::test]
+async fn a_first_synchronisation_that_takes_a_month_may_have_missed_a_deletion() {
+    let world = World::start().await;
+    let mut anna = world.somebody();
+    let mut tasks = Vec::new();
+    for number in 0..6 {
+        tasks.push(anna.create(titled(&format!("task {number}"))).await);
+    }
+    // Who begins now was never told that it was there, so it does not matter.
+    delete(&mut anna, &tasks[5]).await;
+    let first = sync(&mut anna, "", "").await.expect("a page");
+    world.clock.advance(Duration::from_hours(24));
+    let mut anna = world.person_of(&anna);
+    delete(&mut anna, &tasks[0]).await;
+    world.clock.advance(Duration::from_hours(29 * 24));
+    world.purge().await;
+    let mut anna = world.person_of(&anna);
+    let second = sync(&mut anna, "", &first.next_page_token).await.expect("a page");
+    world.clock.advance(Duration::from_hours(24));
+    world.purge().await;
+    let mut anna = world.person_of(&anna);
+    for page_token in [first.next_page_token, second.next_page_token] {
+        let expired = sync(&mut anna, "", &page_token).await;
+        assert_told(expired, Code::FailedPrecondition, "SYNC_TOKEN_EXPIRED", &[]);
+    }
+}
+
+#[tokio::test]
 async fn a_watch_tells_of_every_change_and_can_be_resumed() {
     let world = World::start().await;
     let (mut anna, mut ben) = (world.somebody(), world.somebody());
