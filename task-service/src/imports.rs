@@ -1,5 +1,7 @@
 //! Tasks out of a file.
 
+use std::time::Duration;
+
 use aws_lc_rs::digest::{Context, SHA256};
 use platform::clock::Timestamp;
 use tokio::task::yield_now;
@@ -31,6 +33,8 @@ const FIRST_TIME: Timestamp = Timestamp::from_micros(-62_135_596_800_000_000);
 /// What came of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
+    /// So many could be used.
+    read: u64,
     /// So many tasks are new.
     pub(crate) created: usize,
     /// So many were there already, perhaps in the trash, and stay as they are.
@@ -110,6 +114,7 @@ impl Import<'_> {
             existing,
             failed,
             problems,
+            ..
         } = &self.summary;
         if created + existing == 0 && *failed > 0 {
             let told = problems.iter().map(|(line, problem)| {
@@ -138,8 +143,13 @@ impl Import<'_> {
 }
 
 fn take(record: Record, begin: Timestamp, read: &mut Vec<Task>, summary: &mut Summary) {
-    match record.outcome.and_then(|draft| task_of(draft, begin)) {
-        Ok(task) => read.push(task),
+    // Each a microsecond later, so that tasks without a time of creation keep their order.
+    let now = begin.plus(Duration::from_micros(summary.read));
+    match record.outcome.and_then(|draft| task_of(draft, now)) {
+        Ok(task) => {
+            summary.read += 1;
+            read.push(task);
+        }
         Err(problem) => {
             summary.failed += 1;
             if summary.problems.len() < MAX_TOLD {

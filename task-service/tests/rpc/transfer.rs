@@ -218,6 +218,20 @@ async fn a_file_of_which_nothing_can_be_used_is_refused() {
 }
 
 #[tokio::test]
+async fn an_import_keeps_the_order_of_its_file() {
+    let world = World::start().await;
+    let mut anna = world.somebody();
+    let titles: Vec<String> = (0..250).map(|number| number.to_string()).collect();
+    let file = format!("title\n{}\n", titles.join("\n"));
+    import(&mut anna, "text/csv", file.as_bytes(), 100)
+        .await
+        .expect("it is imported");
+    let listed = all(&mut anna).await;
+    let listed: Vec<_> = listed.iter().rev().map(|task| task.title.as_str()).collect();
+    assert_eq!(listed, titles);
+}
+
+#[tokio::test]
 async fn a_file_full_of_rubbish_is_not_read_to_its_end() {
     let world = World::start().await;
     let mut anna = world.somebody();
