@@ -179,7 +179,10 @@ impl Model {
     /// A task whose id is not told is known by its title until [`Model::learn`].
     fn import(&mut self, file: &File, now: Timestamp) -> Expected {
         let mut existing = 0;
-        for record in file.records.iter().filter(|record| File::is_good(record)) {
+        let good = file.records.iter().filter(|record| File::is_good(record));
+        for (place, record) in good.enumerate() {
+            // So they keep the order of their file.
+            let now = now.plus(Duration::from_micros(place.try_into().unwrap()));
             let known = match record.id.as_str() {
                 "" => !self.imported.insert(record.title.clone()),
                 id => self.tasks.contains_key(id),
