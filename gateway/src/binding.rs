@@ -96,6 +96,11 @@ fn bind_path(
 }
 
 fn bind_mask(route: &Route, json: Option<&Json>, message: &mut DynamicMessage, violations: &mut Violations) {
+    if let (MaskRule::OfEach(list, patched), Some(json)) = (&route.mask, json)
+        && let Some(requests) = json.member(list.json_name(), list.name())
+    {
+        patched.set_masks(message.get_field_mut(list), requests);
+    }
     let (BodyRule::Field(resource), Some(json)) = (&route.body, json) else {
         return;
     };
@@ -103,7 +108,7 @@ fn bind_mask(route: &Route, json: Option<&Json>, message: &mut DynamicMessage, v
         MaskRule::OfBody(mask) if !message.has_field(mask) => {
             (mask, update_mask::of_body(mask, resource, json, &route.bound))
         }
-        MaskRule::None | MaskRule::OfBody(_) => return,
+        MaskRule::None | MaskRule::OfBody(_) | MaskRule::OfEach(..) => return,
         MaskRule::Frozen(..) if *json == Json::Null => {
             // As an absent resource it would clear everything.
             violations.add(resource.name(), "must be a JSON object");

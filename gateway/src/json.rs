@@ -37,6 +37,14 @@ impl Json {
         }
     }
 
+    /// The elements of an array.
+    pub(crate) fn as_array(&self) -> Option<&[Json]> {
+        match self {
+            Self::Array(elements) => Some(elements),
+            _ => None,
+        }
+    }
+
     /// The member of an object with one of two names.
     pub(crate) fn member(&self, name: &str, other_name: &str) -> Option<&Self> {
         self.as_object()?

@@ -12,7 +12,7 @@ use crate::{
     field_path::FieldPath,
     rpc::{Answers, Rpc},
     template::Template,
-    update_mask::MaskRule,
+    update_mask::{MaskRule, Patched},
 };
 
 /// Where the body of a request goes.
@@ -91,6 +91,12 @@ impl RouteTable {
                 return Err(rpc.refuse("it has a put_mask, but no PUT"));
             }
             routes.extend(bindings);
+        }
+        let patches: Vec<Patched> = routes.iter().filter_map(Patched::of).collect();
+        for route in &mut routes {
+            if let Some(mask) = patches.iter().find_map(|patched| patched.in_batch(route)) {
+                route.mask = mask;
+            }
         }
         refuse_ambiguous(&routes)?;
         routes.sort_by_cached_key(|route| route.template.specificity());

@@ -33,6 +33,9 @@ const KITCHEN: &str = r#"
       };
       option (holdfast.options.v1.method) = {put_mask: "int32_value,colour,child.age"};
     }
+    rpc ChangeAll(ChangeAllRequest) returns (Sink) {
+      option (google.api.http) = {post: "/v1/sinks:change" body: "*"};
+    }
     rpc Follow(Sink) returns (stream Sink) {
       option (google.api.http) = {get: "/v1/sinks:follow"};
     }
@@ -48,7 +51,7 @@ const KITCHEN: &str = r#"
     rpc Unannotated(Sink) returns (Sink);
 "#;
 
-/// A proto file of a package with a service of these methods, and the messages `Sink` and `ChangeRequest`.
+/// A proto file of a package with a service of these methods, and its messages.
 fn proto(methods: &str) -> String {
     format!(
         r#"
@@ -97,6 +100,7 @@ message Sink {{
 }}
 message Failure {{ string error = 1; }}
 message ChangeRequest {{ Sink sink = 1; google.protobuf.FieldMask update_mask = 2; bool validate_only = 3; }}
+message ChangeAllRequest {{ repeated ChangeRequest requests = 1; }}
 "#
     )
 }

@@ -1,5 +1,6 @@
 //! What a PATCH changes (AIP-134; JSON Merge Patch, RFC 7396, on the top level): the keys of its body. What a PUT
-//! replaces: the fields that the method's `put_mask` names, whatever the body has.
+//! replaces: the fields that the method's `put_mask` names, whatever the body has. What a request of a batch changes
+//! (AIP-234): what a PATCH of its own would.
 //!
 //! In a PATCH a key that is absent leaves its field unchanged, `null` clears it (the mask names it, the message does
 //! not set it), and `{}` changes nothing: the mask is present but empty. In a PUT what is absent gets its default.
@@ -10,7 +11,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Va
 use crate::{
     field_path::{self, FieldPath},
     json::Json,
-    routes::BodyRule,
+    routes::{BodyRule, Route},
 };
 
 const FIELD: &str = "update_mask";
@@ -26,6 +27,63 @@ pub(crate) enum MaskRule {
     OfBody(FieldDescriptor),
     /// These fields of the resource, always: on PUT.
     Frozen(FieldDescriptor, Vec<String>),
+    /// For each message of this list the keys of its resource, unless it has a mask: where the list is of requests that
+    /// a PATCH takes one of.
+    OfEach(FieldDescriptor, Patched),
+}
+
+/// What a PATCH changes.
+#[derive(Clone, Debug)]
+pub(crate) struct Patched {
+    /// The mask of its request.
+    mask: FieldDescriptor,
+    /// The field that is its body.
+    resource: FieldDescriptor,
+    /// What its path binds.
+    bound: Vec<FieldPath>,
+}
+
+impl Patched {
+    /// Of a route; `None` if it is no PATCH of this kind.
+    pub(crate) fn of(route: &Route) -> Option<Self> {
+        let (MaskRule::OfBody(mask), BodyRule::Field(resource)) = (&route.mask, &route.body) else {
+            return None;
+        };
+        Some(Self {
+            mask: mask.clone(),
+            resource: resource.clone(),
+            bound: route.bound.clone(),
+        })
+    }
+
+    /// The rule of another route: whether its body has a list of requests of this PATCH.
+    pub(crate) fn in_batch(&self, route: &Route) -> Option<MaskRule> {
+        let BodyRule::Whole = route.body else { return None };
+        let request = self.mask.parent_message();
+        let is_list_of_them = |field: &FieldDescriptor| field.is_list() && field.kind().as_message() == Some(request);
+        let list = route.rpc.method.input().fields().find(is_list_of_them)?;
+        Some(MaskRule::OfEach(list, self.clone()))
+    }
+
+    /// Sets the masks of the requests of a list that have none.
+    pub(crate) fn set_masks(&self, requests: &mut Value, list: &Json) {
+        let (Some(requests), Some(list)) = (requests.as_list_mut(), list.as_array()) else {
+            return;
+        };
+        for (request, json) in requests.iter_mut().zip(list) {
+            let Some(request) = request
+                .as_message_mut()
+                .filter(|request| !request.has_field(&self.mask))
+            else {
+                continue;
+            };
+            let body = json.member(self.resource.json_name(), self.resource.name());
+            let mask = body.and_then(|body| of_body(&self.mask, &self.resource, body, &self.bound));
+            if let Some(mask) = mask {
+                request.set_field(&self.mask, mask);
+            }
+        }
+    }
 }
 
 impl MaskRule {
@@ -59,7 +117,7 @@ impl MaskRule {
     pub(crate) fn frozen(&self) -> Option<&FieldDescriptor> {
         match self {
             Self::Frozen(field, _) => Some(field),
-            Self::None | Self::OfBody(_) => None,
+            Self::None | Self::OfBody(_) | Self::OfEach(..) => None,
         }
     }
 }

@@ -2,14 +2,39 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// The text in lower case and without accents: "Crème BRÛLÉE" becomes "creme brulee". Marks that make another letter of
+/// The text in lower case and without accents: "Crème BRÛLÉE" becomes "creme brulee", "Łódź" "lodz". Marks that make another letter of
 /// one, as in Japanese or Hindi, stay.
 pub(crate) fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
     let lower = text.chars().flat_map(char::to_lowercase).map(without_final_form);
-    lower.nfd().filter(|character| !is_accent(*character)).nfc().collect()
+    let bare = lower.nfd().filter(|character| !is_accent(*character)).nfc();
+    let mut folded = String::with_capacity(text.len());
+    for character in bare {
+        match plain_letters(character) {
+            Some(letters) => folded.push_str(letters),
+            None => folded.push(character),
+        }
+    }
+    folded
+}
+
+/// How people write a Latin letter who do not have it on their keyboard. It has no accent that Unicode could take off.
+fn plain_letters(character: char) -> Option<&'static str> {
+    Some(match character {
+        'ß' => "ss",
+        'æ' => "ae",
+        'œ' => "oe",
+        'ø' => "o",
+        'đ' | 'ð' => "d",
+        'þ' => "th",
+        'ħ' => "h",
+        'ı' => "i",
+        'ł' => "l",
+        'ŧ' => "t",
+        _ => return None,
+    })
 }
 
 /// A sigma at the end of a word is written in another way.
@@ -50,7 +75,8 @@ mod tests {
             ("İstanbul", "istanbul"),
             ("ΟΔΟΣ οδός", "οδοσ οδοσ"),
             ("Ёлка", "елка"),
-            ("Łódź Straße", "łodz straße"),
+            ("Łódź STRASSE Straße STRAẞE", "lodz strasse strasse strasse"),
+            ("Ærø, Đorđe, Œuvre, Ǿ", "aero, dorde, oeuvre, o"),
             ("שָׁלוֹם", "שלום"),
             ("\u{301}", ""),
         ] {

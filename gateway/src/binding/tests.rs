@@ -331,6 +331,34 @@ fn a_patch_with_a_mask_of_its_own_keeps_it() {
 }
 
 #[test]
+fn each_request_of_a_batch_changes_what_it_names() {
+    let body = json!({"requests": [
+        {"sink": {"stringValue": "a", "int32Value": 0, "colour": null, "strings": [], "etag": "v1"}},
+        {"sink": {"string_value": "b", "boolValue": true}, "updateMask": "maybe"},
+        {"sink": {"stringValue": "c", "boolValue": true}, "update_mask": ""},
+        {"sink": {}},
+        {},
+    ]});
+    bound(
+        "POST /v1/sinks:change",
+        &body.to_string(),
+        &json!({"requests": [
+            {"sink": {"stringValue": "a", "etag": "v1"}, "updateMask": "colour,int32Value,strings"},
+            {"sink": {"stringValue": "b", "boolValue": true}, "updateMask": "maybe"},
+            {"sink": {"stringValue": "c", "boolValue": true}, "updateMask": ""},
+            {"sink": {}, "updateMask": ""},
+            {},
+        ]}),
+    );
+    refused(
+        "POST /v1/sinks:change",
+        r#"{"requests": [{"sink": {"bogus": 1}}, {"sink": []}]}"#,
+        &["requests[0].sink.bogus", "requests[1].sink"],
+    );
+    bound("POST /v1/sinks:change", r#"{"requests": null}"#, &json!({}));
+}
+
+#[test]
 fn a_put_replaces_its_fields_whatever_the_body_has() {
     let mask = "int32Value,colour,child.age";
     for (body, sink) in [

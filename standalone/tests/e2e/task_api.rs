@@ -109,6 +109,24 @@ async fn lists_are_asked_by_their_query() {
     let complete = json!({"requests": [{"id": ids[1]}]});
     ada.send(&world, Method::POST, "/v1/tasks:batchComplete", Some(&complete))
         .await;
+    let reopen = json!({"requests": [
+        {"task": {"id": ids[1], "completed": false, "tags": []}},
+        {"task": {"id": ids[0], "priority": null, "title": "Milk"}, "updateMask": "priority"},
+    ]});
+    let reopened = ada
+        .send(&world, Method::POST, "/v1/tasks:batchUpdate", Some(&reopen))
+        .await;
+    let tasks = reopened.json["tasks"].as_array().expect("a list").iter();
+    let told: Vec<_> = tasks
+        .map(|task| (&task["title"], &task["completed"], &task["tags"], &task["priority"]))
+        .collect();
+    let expected = (
+        json!(["bread", false, [], "PRIORITY_LOW"]),
+        json!(["Crème", false, ["home"], "PRIORITY_MEDIUM"]),
+    );
+    assert_eq!(json!(told), json!(expected), "as each PATCH would have changed it");
+    ada.send(&world, Method::POST, "/v1/tasks:batchComplete", Some(&complete))
+        .await;
     let stats = ada
         .send(&world, Method::GET, "/v1/taskStats?timeZone=Europe/Berlin", None)
         .await;
