@@ -37,10 +37,6 @@ impl<T> Column for T where T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r
 
 /// A database engine. Implemented for each of sqlx's drivers that Holdfast runs on.
 pub trait Engine: sqlx::Database {
-    /// Before a column: rows are ordered by it without an index that has it. `SQLite` would otherwise walk that index for
-    /// the sake of a LIMIT, and fetch every row that does not match from another place.
-    const UNINDEXED: &'static str;
-
     /// Opens a database whose schema is up to date. `SQLite` brings it up to date first; `PostgreSQL`, where
     /// replicas of several versions may run, refuses a schema that is behind or ahead.
     fn open(url: &DatabaseUrl, schema: &Schema) -> impl Future<Output = Result<Database<Self>, StoreError>> + Send;

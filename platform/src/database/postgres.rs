@@ -73,9 +73,6 @@ impl Sessions {
 }
 
 impl Engine for Postgres {
-    // It knows from its statistics what is better.
-    const UNINDEXED: &'static str = "";
-
     async fn open(url: &DatabaseUrl, schema: &Schema) -> Result<Database<Self>, StoreError> {
         let url = postgres(url)?;
         let sessions = Sessions(url.pooler);

@@ -53,8 +53,6 @@ const WRITE_QUEUE: usize = 4096;
 const GROUP_COMMIT: usize = 64;
 
 impl Engine for Sqlite {
-    const UNINDEXED: &'static str = "+";
-
     async fn open(url: &DatabaseUrl, schema: &Schema) -> Result<Database<Self>, StoreError> {
         let options = options(url)?;
         let connection = migrated(&options, schema).await?;

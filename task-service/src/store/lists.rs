@@ -34,8 +34,8 @@ const LAST_TIME: Timestamp = Timestamp::from_micros(253_402_300_799_999_999);
 /// The list of any query. How many rows it looks at depends on what is asked.
 pub(super) fn asked<E: Engine>(owner: OwnerId, query: &Query, after: Option<&Cursor>, limit: i64) -> Statement<E> {
     let mut sql = statement::<E>(SELECT).bind(owner.as_uuid()).extend();
-    // Where rows are left out, they are read in the order in which they lie, and sorted: among many tasks that takes a
-    // quarter of the time.
+    // Where rows are left out, no index is walked for the sake of the order, which would fetch each of many rows from
+    // another place: they are read as they lie, and sorted.
     let indexed = query.condition == Condition::everything();
     match query.deleted_after {
         None => sql.text(" AND delete_time IS NULL"),
@@ -244,16 +244,22 @@ fn write_order<E: Engine>(sql: &mut Assembly<E>, order: &Order, indexed: bool) {
 }
 
 fn write_column<E: Engine>(sql: &mut Assembly<E>, field: OrderField, indexed: bool) {
-    if !indexed {
-        sql.text(E::UNINDEXED);
-    }
-    sql.text(match field {
+    let column = match field {
         OrderField::Created => "create_time",
         OrderField::Updated => "update_time",
         OrderField::Due => "due_time",
         OrderField::Priority => "priority",
         OrderField::Title => "folded_title",
-    });
+    };
+    if indexed {
+        return sql.text(column);
+    }
+    // No index has this expression.
+    sql.text("coalesce(");
+    sql.text(column);
+    sql.text(", ");
+    sql.text(column);
+    sql.text(")");
 }
 
 /// What comes after the cursor. Of keys that are never absent and go one way, as one comparison of rows, which an index
