@@ -26,7 +26,11 @@ pub struct Config {
     pub task_addr: Vec<Uri>,
     /// How they are reached by `https`.
     pub tls: ClientTls,
-    /// The proxies whose `X-Forwarded-For` is believed.
+    /// The address under which everybody knows the gateway; its own pages may come from there.
+    pub issuer: String,
+    /// The origins whose pages may call the API with a Bearer token.
+    pub allowed_origins: Vec<String>,
+    /// The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Sign what the gateway states of its clients.
     pub service_keys: ServiceKeys,
@@ -47,6 +51,8 @@ impl Config {
             auth_addr: settings.auth_addr.clone(),
             task_addr: settings.task_addr.clone(),
             tls: settings.tls.client.clone(),
+            issuer: settings.issuer.clone(),
+            allowed_origins: settings.allowed_origins.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
             service_keys: settings.require_service_keys()?,
             clock: Arc::new(SystemClock),

@@ -25,17 +25,28 @@ pub(crate) struct Deadline {
     asked: Option<Instant>,
 }
 
+impl Default for Deadline {
+    /// Of a request that says nothing of it, and arrives now.
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
 impl Deadline {
     /// The deadline of a request that arrives now.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let asked = grpc_timeout(headers).map_err(|MalformedTimeout| Problem::field("grpc-timeout", TIMEOUT_FORM))?;
+        Ok(Self::new(asked))
+    }
+
+    fn new(asked: Option<Duration>) -> Self {
         let limit = asked.map_or(DEFAULT, |asked| asked.min(LONGEST));
         let began = Instant::now();
-        Ok(Self {
+        Self {
             began,
             end: began + limit,
             asked: asked.map(|asked| began + asked),
-        })
+        }
     }
 
     /// The same for a request that may bring so many bytes while it is answered; the client's own still holds.

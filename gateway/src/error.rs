@@ -32,4 +32,10 @@ pub enum StartError {
         /// The full name of the annotated method.
         method: String,
     },
+    /// A method that browser sessions need.
+    #[error("the contracts lack {method}, which browser sessions need")]
+    NoMethod {
+        /// The full name of the method.
+        method: String,
+    },
 }

@@ -27,9 +27,11 @@ const BY_CODE: [(Code, u16); 16] = [
 ];
 
 /// The reasons whose status is not that of their code, and those that the gateway gives itself.
-const BY_REASON: [(&str, u16); 15] = [
+const BY_REASON: [(&str, u16); 17] = [
     ("FIELD_INVALID", 400),
     ("MESSAGE_MALFORMED", 400),
+    ("SECURE_ORIGIN_REQUIRED", 400),
+    ("CROSS_SITE_REQUEST", 403),
     ("ROUTE_NOT_FOUND", 404),
     ("METHOD_NOT_ALLOWED", 405),
     ("NOT_ACCEPTABLE", 406),

@@ -12,10 +12,12 @@
 //!    message), `scalar` (one value from text), `field_path` (`task.id`), `update_mask` (what a PATCH changes),
 //!    `percent` (URI escapes).
 //! 6. `conditions` — `If-Match`, `If-None-Match`; `idempotency` — `Idempotency-Key`; `resume` — `Last-Event-ID`.
-//! 7. `upstreams`, `stream_channels`, `client`, `forward`, `codec` — where it goes, for whom, and the call itself.
-//! 8. `answer` — the success, as JSON; `raw_body` — as the bytes of `google.api.HttpBody`, streamed or not; `events` —
+//! 7. `browser_sessions` — by what the call is made, where that is in `cookies`; `refreshes` — renewed once for all tabs;
+//!    `cross_site`, `scheme`, `cors` — what other sites' pages may, and from where a session may begin.
+//! 8. `upstreams`, `stream_channels`, `client`, `forward`, `codec` — where it goes, for whom, and the call itself.
+//! 9. `answer` — the success, as JSON; `raw_body` — as the bytes of `google.api.HttpBody`, streamed or not; `events` —
 //!    as a stream of messages, in the form that `accept` finds; `problem`, `error_table` — everything else, as
-//!    problem+json.
+//!    problem+json; `security_headers`.
 //!
 //! Requests that stream anything but `google.api.HttpBody`, or that are answered with a stream, get no route.
 
@@ -26,9 +28,13 @@ mod accept;
 mod answer;
 mod binding;
 mod body;
+mod browser_sessions;
 mod client;
 mod codec;
 mod conditions;
+mod cookies;
+mod cors;
+mod cross_site;
 mod deadline;
 mod documents;
 mod error_table;
@@ -42,10 +48,13 @@ mod percent;
 mod probes;
 mod problem;
 mod raw_body;
+mod refreshes;
 mod resume;
 mod routes;
 mod rpc;
 mod scalar;
+mod scheme;
+mod security_headers;
 mod service;
 mod stream_channels;
 mod template;

@@ -20,7 +20,7 @@ use crate::{error_table, rpc::Rpc};
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// An error for the client. Everything in it may be read by the caller.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     pub(crate) reason: String,
@@ -30,7 +30,7 @@ pub(crate) struct Problem {
 }
 
 /// What else the client may want to know; each kind of error has one hint at the most.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Hint {
     None,
     /// When to come back.
@@ -42,7 +42,7 @@ enum Hint {
 }
 
 /// A bad field: its proto path from the request message, or the name of an unknown parameter.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Violation {
     pub(crate) field: String,
     pub(crate) description: String,

@@ -124,6 +124,15 @@ impl RouteTable {
         Found::OtherMethods(matching.iter().map(|(route, _)| &route.http_method).collect())
     }
 
+    /// A method that has a route, by its full name.
+    pub(crate) fn rpc(&self, method: &str) -> Option<Arc<Rpc>> {
+        let route = self
+            .routes
+            .iter()
+            .find(|route| route.rpc.method.full_name() == method)?;
+        Some(route.rpc.clone())
+    }
+
     /// All routes.
     #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Route> {

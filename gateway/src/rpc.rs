@@ -8,6 +8,9 @@ use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MessageDescriptor, Met
 
 use crate::{error::StartError, field_path::FieldPath};
 
+/// `ACCESS_PUBLIC` of `holdfast.options.v1.Access`.
+const PUBLIC: i32 = 1;
+
 /// What the gateway calls.
 #[derive(Debug)]
 pub(crate) struct Rpc {
@@ -31,6 +34,8 @@ pub(crate) struct Rpc {
     pub(crate) max_upload: Option<usize>,
     /// What its events are, if it answers with [`Answers::Events`].
     pub(crate) events: EventRules,
+    /// Whether it takes a person's credential.
+    pub(crate) needs_user: bool,
     /// The scope that a caller needs; empty: none.
     pub(crate) scope: String,
     /// For how long anyone may keep a success, in seconds; `None`: not at all.
@@ -108,6 +113,7 @@ impl Rpc {
             put_mask: rules.text("put_mask"),
             max_upload: rules.max_upload()?,
             events: rules.events(answers)?,
+            needs_user: rules.number("access") != PUBLIC,
             scope: rules.text("scope"),
             cache_seconds: rules.cache_seconds(answers)?,
             answers,
@@ -179,7 +185,6 @@ impl Rules<'_> {
 
     fn cache_seconds(&self, answers: Answers) -> Result<Option<NonZeroU32>, StartError> {
         const NO_SIDE_EFFECTS: i32 = 1;
-        const PUBLIC: i32 = 1;
         let has_no_side_effects = self
             .method
             .options()

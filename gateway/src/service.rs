@@ -6,7 +6,7 @@ use axum::body::{Body, HttpBody as _};
 use futures_util::FutureExt as _;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS},
+    header::{ALLOW, CONTENT_LENGTH},
     request::Parts,
 };
 use platform::serving::{HttpService, PeerAddress, RequestId, RequestLogLayer};
@@ -18,8 +18,11 @@ use tower::{Layer as _, service_fn, util::BoxCloneSyncService};
 use crate::{
     answer, binding,
     body::{self, Bodies},
+    browser_sessions::{self, BrowserSessions, SessionCall},
     client, conditions,
     config::Config,
+    cookies::Change,
+    cors::{self, Cors},
     deadline::Deadline,
     documents::Document,
     error::StartError,
@@ -30,6 +33,7 @@ use crate::{
     raw_body, resume,
     routes::{Found, Route, RouteTable},
     rpc::Answers,
+    scheme, security_headers,
     upload::Upload,
     upstreams::{self, Upstreams},
 };
@@ -40,20 +44,34 @@ const MAX_URI_BYTES: usize = 8 * 1024;
 struct Gateway {
     config: Config,
     routes: RouteTable,
-    upstreams: Upstreams,
+    upstreams: Arc<Upstreams>,
+    sessions: BrowserSessions,
     bodies: Bodies,
+    cors: Cors,
     shutdown: CancellationToken,
 }
 
-/// All middleware, outermost first: the request's id and its log line; the headers that every answer has, and no
-/// body for HEAD; errors and panics become problem+json; the routes.
+/// What is known of a request besides itself.
+struct Context<'a> {
+    request_id: &'a str,
+    /// What becomes of the cookies, whatever the answer is.
+    cookies: &'a mut Change,
+    /// Whether the tokens of the answer become cookies.
+    keeps_tokens: bool,
+}
+
+/// All middleware, outermost first: the request's id and its log line; the headers that every answer has, cookies, and
+/// no body for HEAD; errors and panics become problem+json; the routes.
 ///
 /// Streams of messages end with the shutdown; everything else is left to end by itself.
 pub(crate) fn http_service(config: Config, shutdown: CancellationToken) -> Result<HttpService, StartError> {
     let routes = RouteTable::read(&config.contracts, upstreams::serving)?;
-    let upstreams = Upstreams::new(&config);
+    let upstreams = Arc::new(Upstreams::new(&config));
     upstreams.add_checks(&config.readiness);
+    let (clock, issuer) = (config.clock.clone(), config.issuer.clone());
     let gateway = Arc::new(Gateway {
+        sessions: BrowserSessions::new(&routes, upstreams.clone(), clock, issuer)?,
+        cors: Cors::new(config.allowed_origins.clone()),
         config,
         routes,
         upstreams,
@@ -62,19 +80,36 @@ pub(crate) fn http_service(config: Config, shutdown: CancellationToken) -> Resul
     });
     let service = service_fn(move |request: Request<Body>| {
         let gateway = gateway.clone();
-        async move {
-            let is_head = request.method() == Method::HEAD;
-            let request_id = request_id(&request);
-            let answered = catch_panic(gateway.answer(request, &request_id)).await;
-            let response = answered.unwrap_or_else(|problem| problem.into_response(&request_id));
-            Ok::<_, Infallible>(finish(response, is_head))
-        }
+        async move { Ok::<_, Infallible>(gateway.serve(request).await) }
     });
     Ok(BoxCloneSyncService::new(RequestLogLayer.layer(service)))
 }
 
 impl Gateway {
-    async fn answer(&self, request: Request<Body>, request_id: &str) -> Result<Response<Body>, Problem> {
+    async fn serve(&self, request: Request<Body>) -> Response<Body> {
+        let is_head = request.method() == Method::HEAD;
+        let asked = cors::Asked::of(&request);
+        let request_id = request_id(&request);
+        let (head, body) = request.into_parts();
+        let is_https = scheme::is_https(&head, &self.config.trusted_proxies);
+        let mut cookies = Change::None;
+        let context = Context {
+            request_id: &request_id,
+            cookies: &mut cookies,
+            keeps_tokens: false,
+        };
+        let answered = catch_panic(self.answer(Request::from_parts(head, body), context)).await;
+        let mut response = answered.unwrap_or_else(|problem| problem.into_response(&request_id));
+        cookies.write(response.headers_mut());
+        self.cors.write(&asked, &mut response);
+        security_headers::write(response.headers_mut(), is_https);
+        if is_head {
+            without_body(&mut response);
+        }
+        response
+    }
+
+    async fn answer(&self, request: Request<Body>, context: Context<'_>) -> Result<Response<Body>, Problem> {
         let uri = request.uri();
         if uri
             .path_and_query()
@@ -98,14 +133,59 @@ impl Gateway {
                 other => other_method(&other, &Document::METHODS),
             };
         }
+        if let Some(methods) = SessionCall::at(&path) {
+            let wanted = if method == Method::HEAD { &Method::GET } else { &method };
+            return match methods.iter().find(|(method, _)| *method == wanted) {
+                Some((_, call)) => self.session(*call, request, context).await,
+                None => other_method(&method, &methods.iter().map(|(method, _)| *method).collect::<Vec<_>>()),
+            };
+        }
         match self.routes.find(&method, &path) {
             Found::Route(route, segments) => match route.rpc.max_upload {
-                None => self.call(route, &segments, request, request_id).await,
-                Some(max_bytes) => self.upload(route, max_bytes, request, request_id).await,
+                None => self.call(route, &segments, request, context).await,
+                Some(max_bytes) => self.upload(route, max_bytes, request, context).await,
             },
             Found::OtherMethods(allowed) => other_method(&method, &allowed),
             Found::Nothing => Err(Problem::new("ROUTE_NOT_FOUND", "there is nothing at this path")),
         }
+    }
+
+    /// What a browser does with its session.
+    async fn session(
+        &self,
+        call: SessionCall,
+        request: Request<Body>,
+        mut context: Context<'_>,
+    ) -> Result<Response<Body>, Problem> {
+        let route = match call {
+            SessionCall::Show(path) => (&Method::GET, path),
+            SessionCall::Begin(path) => (&Method::POST, path),
+            SessionCall::End => {
+                let (head, _) = request.into_parts();
+                self.sessions.refuse_cross_site(&head)?;
+                let metadata = self.metadata(&head, context.request_id);
+                *context.cookies = self.sessions.end(&head.headers, metadata).await?;
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                return Ok(response);
+            }
+        };
+        let Found::Route(route, segments) = self.routes.find(route.0, route.1) else {
+            return Err(Problem::internal());
+        };
+        if matches!(call, SessionCall::Begin(_)) {
+            let (head, body) = request.into_parts();
+            self.sessions.refuse_cross_site(&head)?;
+            scheme::require_secure_origin(&head, &self.config.trusted_proxies)?;
+            context.keeps_tokens = true;
+            let (before, metadata) = (head.headers.clone(), self.metadata(&head, context.request_id));
+            let request = Request::from_parts(head, body);
+            let response = self.call(route, &segments, request, context).await?;
+            // The session that the browser had is nobody's any more (ASVS 7.2.4); if it cannot be ended now, it ends idle.
+            self.sessions.end(&before, metadata).await.ok();
+            return Ok(response);
+        }
+        self.call(route, &segments, request, context).await
     }
 
     /// One call: the request's message, the service's answer.
@@ -114,7 +194,7 @@ impl Gateway {
         route: &Route,
         segments: &[&str],
         request: Request<Body>,
-        request_id: &str,
+        context: Context<'_>,
     ) -> Result<Response<Body>, Problem> {
         let (head, content) = request.into_parts();
         let deadline = Deadline::of(&head.headers)?;
@@ -126,22 +206,37 @@ impl Gateway {
         resume::apply(&head.headers, &route.rpc, &mut message)?;
         idempotency::apply(&head.headers, &route.rpc, &mut message)?;
         let condition = conditions::apply_if_match(&head.headers, &head.method, &route.rpc, &mut message)?;
-        let metadata = self.metadata(&head, request_id);
+        let metadata = self.metadata(&head, context.request_id);
         let (upstreams, rpc) = (&self.upstreams, &route.rpc);
+        let cookies = &mut *context.cookies;
         let response = match rpc.answers {
-            Answers::Json | Answers::Raw => forward::unary(upstreams, rpc, message, metadata, deadline)
-                .await
-                .and_then(|answer| answer::of(route, &answer)),
-            Answers::RawStream => forward::streaming(upstreams, rpc, message, metadata, deadline)
-                .await
-                .map(raw_body::streamed)
-                .map(|(content_type, body)| answer::streamed(route, content_type, body)),
-            Answers::Events => {
-                let form = Form::of(&head.headers)?;
-                forward::streaming(upstreams, rpc, message, metadata, deadline)
-                    .await
-                    .map(|begun| events::body(self.stream(form, request_id), begun))
-                    .map(|body| answer::streamed(route, form.content_type(), body))
+            Answers::Json | Answers::Raw => {
+                let call = |metadata| forward::unary(upstreams, rpc, message.clone(), metadata, deadline);
+                let answered = self.sessions.call(&head, rpc, metadata, cookies, call).await;
+                answered.and_then(|mut answer| {
+                    if context.keeps_tokens {
+                        *cookies = Change::Set(browser_sessions::take_tokens(&mut answer)?);
+                    }
+                    answer::of(route, &answer)
+                })
+            }
+            Answers::RawStream | Answers::Events => {
+                let form = match rpc.answers {
+                    Answers::Events => Some(Form::of(&head.headers)?),
+                    _ => None,
+                };
+                let call = |metadata| forward::streaming(upstreams, rpc, message.clone(), metadata, deadline);
+                let begun = self.sessions.call(&head, rpc, metadata, cookies, call).await;
+                begun.map(|begun| match form {
+                    Some(form) => {
+                        let body = events::body(self.stream(form, context.request_id), begun);
+                        answer::streamed(route, form.content_type(), body)
+                    }
+                    None => {
+                        let (content_type, body) = raw_body::streamed(begun);
+                        answer::streamed(route, content_type, body)
+                    }
+                })
             }
         };
         let response = response.map_err(|problem| condition.explain(problem))?;
@@ -154,11 +249,11 @@ impl Gateway {
         route: &Route,
         max_bytes: usize,
         request: Request<Body>,
-        request_id: &str,
+        context: Context<'_>,
     ) -> Result<Response<Body>, Problem> {
         let (head, body) = request.into_parts();
         let mut upload = Upload::new(body, max_bytes);
-        let answered = self.pass_on(route, &mut upload, &head, request_id).await;
+        let answered = self.pass_on(route, &mut upload, &head, context).await;
         upload.discard().await;
         answered
     }
@@ -168,7 +263,7 @@ impl Gateway {
         route: &Route,
         upload: &mut Upload,
         head: &Parts,
-        request_id: &str,
+        context: Context<'_>,
     ) -> Result<Response<Body>, Problem> {
         let (headers, rpc) = (&head.headers, &*route.rpc);
         let deadline = Deadline::of(headers)?.for_upload(upload.max_bytes());
@@ -179,9 +274,13 @@ impl Gateway {
         idempotency::apply(headers, rpc, &mut first)?;
         conditions::apply_if_match(headers, &head.method, rpc, &mut first)?;
         first.set_field_by_name("content_type", Value::String(content_type.to_owned()));
-        let metadata = self.metadata(head, request_id);
+        let metadata = self.metadata(head, context.request_id);
+        let credential = self.sessions.credential(head, rpc, &metadata, context.cookies).await?;
+        let metadata = credential.add_to(metadata);
         let call = |messages| forward::uploading(&self.upstreams, rpc, messages, metadata, deadline);
-        let answer = upload.pass_on(first, call).await?;
+        let answered = upload.pass_on(first, call).await;
+        // What was sent is gone, so it cannot be sent again with another token.
+        let answer = answered.inspect_err(|problem| credential.settle(problem, context.cookies))?;
         answer::of(route, &answer)
     }
 
@@ -241,20 +340,13 @@ async fn catch_panic<T>(answer: impl Future<Output = Result<T, Problem>>) -> Res
     })
 }
 
-fn finish(mut response: Response<Body>, is_head: bool) -> Response<Body> {
-    let headers = response.headers_mut();
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers
-        .entry(CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    if is_head {
-        let length = response.body().size_hint().exact();
-        *response.body_mut() = Body::empty();
-        if let Some(length) = length {
-            response.headers_mut().insert(CONTENT_LENGTH, length.into());
-        }
+/// The answer to HEAD: what GET would have, without its body.
+fn without_body(response: &mut Response<Body>) {
+    let length = response.body().size_hint().exact();
+    *response.body_mut() = Body::empty();
+    if let Some(length) = length {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
     }
-    response
 }
 
 /// The id that the log layer gave the request.

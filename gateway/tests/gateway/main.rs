@@ -2,7 +2,9 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
 
+mod browser_sessions;
 mod calls;
+mod cors;
 mod errors;
 mod events;
 mod far_end;

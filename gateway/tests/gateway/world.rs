@@ -55,6 +55,8 @@ impl World {
             tls: ClientTls::default(),
             auth_addr: vec![uri(auth.address)],
             task_addr: vec![uri(task.address)],
+            issuer: "https://tasks.example.com".to_owned(),
+            allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             service_keys: service_keys.clone(),
             clock: clock.clone(),
@@ -193,6 +195,13 @@ impl Answer {
         let value = values.next().map(|(_, value)| value.as_str());
         assert!(values.next().is_none(), "{name} twice: {self:?}");
         value
+    }
+
+    /// What becomes of the cookies: names and values, without the attributes.
+    pub(crate) fn cookies(&self) -> Vec<&str> {
+        let set = self.headers.iter().filter(|(name, _)| name == "set-cookie");
+        set.map(|(_, cookie)| cookie.split(';').next().unwrap_or_default())
+            .collect()
     }
 
     /// The body as JSON.

@@ -52,6 +52,10 @@ pub enum Protocol {
 #[derive(Clone, Copy, Debug)]
 pub struct PeerAddress(pub SocketAddr);
 
+/// Among the extensions of a request that came over TLS.
+#[derive(Clone, Copy, Debug)]
+pub struct OverTls;
+
 /// Serves until the shutdown, then drains: no new connection, GOAWAY on the open ones, and whatever still
 /// runs after [`DRAIN_LIMIT`] is dropped. Each socket has its own limit of connections.
 pub async fn serve(sockets: impl Into<Sockets>, service: HttpService, protocol: Protocol, shutdown: CancellationToken) {
@@ -91,6 +95,7 @@ async fn serve_socket(socket: Socket, service: HttpService, protocol: Protocol, 
             builder: builder.clone(),
             service: service.clone(),
             address,
+            is_over_tls: tls.is_some(),
             drained: graceful.watcher(),
         };
         let (tls, shutdown, cut) = (tls.clone(), shutdown.clone(), cut.clone());
@@ -127,6 +132,7 @@ struct Connection {
     builder: Arc<auto::Builder<TokioExecutor>>,
     service: HttpService,
     address: SocketAddr,
+    is_over_tls: bool,
     drained: Watcher,
 }
 
@@ -135,20 +141,21 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let service = hyper::service::service_fn(move |request| answer(self.service.clone(), request, self.address));
+        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(PeerAddress(self.address));
+            if self.is_over_tls {
+                request.extensions_mut().insert(OverTls);
+            }
+            answer(self.service.clone(), request)
+        });
         let stream = TokioIo::new(Greeted::within(HEADER_READ_TIMEOUT, stream));
         let connection = self.builder.serve_connection(stream, service).into_owned();
         self.drained.watch(connection).await
     }
 }
 
-async fn answer(
-    mut service: HttpService,
-    request: Request<Incoming>,
-    address: SocketAddr,
-) -> Result<http::Response<Body>, Infallible> {
-    let mut request = request.map(Body::new);
-    request.extensions_mut().insert(PeerAddress(address));
+async fn answer(mut service: HttpService, request: Request<Body>) -> Result<http::Response<Body>, Infallible> {
     std::future::poll_fn(|context| service.poll_ready(context)).await?;
     service.call(request).await
 }

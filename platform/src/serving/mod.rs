@@ -18,7 +18,7 @@ use tonic::service::Routes;
 use tower::{Layer as _, ServiceExt as _, util::BoxCloneSyncService};
 
 pub use admin::{probe, serve_admin};
-pub use connections::{DRAIN_LIMIT, MAX_HEADER_BYTES, PeerAddress, Protocol, serve};
+pub use connections::{DRAIN_LIMIT, MAX_HEADER_BYTES, OverTls, PeerAddress, Protocol, serve};
 pub use deadline::{MalformedTimeout, TIMEOUT_FORM, grpc_timeout};
 pub use errors::panic_response;
 pub use health::{add_reflection, health_service};

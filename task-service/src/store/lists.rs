@@ -34,9 +34,16 @@ const LAST_TIME: Timestamp = Timestamp::from_micros(253_402_300_799_999_999);
 /// The list of any query. How many rows it looks at depends on what is asked.
 pub(super) fn asked<E: Engine>(owner: OwnerId, query: &Query, after: Option<&Cursor>, limit: i64) -> Statement<E> {
     let mut sql = statement::<E>(SELECT).bind(owner.as_uuid()).extend();
-    // Where rows are left out, no index is walked for the sake of the order, which would fetch each of many rows from
-    // another place: they are read as they lie, and sorted.
-    let indexed = query.condition == Condition::everything();
+    // Only where no row is left out is the one index of an order walked: it would fetch each of many rows from another
+    // place. All others are read as they lie, and sorted.
+    let is_by_creation = matches!(
+        query.order.keys(),
+        [OrderKey {
+            field: OrderField::Created,
+            ..
+        }]
+    );
+    let indexed = is_by_creation && query.condition == Condition::everything();
     match query.deleted_after {
         None => sql.text(" AND delete_time IS NULL"),
         Some(time) => {

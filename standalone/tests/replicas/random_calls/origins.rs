@@ -13,10 +13,7 @@ use super::{
 };
 
 /// A write of which nobody was told what came of it.
-struct Untold {
-    ask: Ask,
-    used: bool,
-}
+struct Untold(Ask);
 
 /// Checks that every write that was answered made the version that it was told, alone, or found nothing to change; and
 /// that nothing else made one, but what was cut off or imported.
@@ -57,38 +54,49 @@ pub(super) fn check(history: &History) {
     check_untold(history, &made);
 }
 
-/// Of the others each must be what some write comes to that was cut off, or an import.
+/// Of the others each must be what some write comes to that was cut off, or an import: another one for each.
 fn check_untold(history: &History, made: &HashMap<(&str, u64), bool>) {
-    let mut untold = untold(history);
-    let mut unseen = Vec::new();
+    let untold = untold(history);
+    let mut makers: Vec<Option<usize>> = vec![None; untold.len()];
+    let mut candidates: Vec<Vec<usize>> = Vec::new();
     for (id, last) in &history.last {
         for number in (1..=*last).filter(|number| !made.contains_key(&(*id, *number))) {
-            let task = history.versions.get(&(*id, number));
-            let Some(task) = task.filter(|task| number == 1 || before(history, task).is_some()) else {
-                unseen.push((*id, number));
-                continue;
+            let seen = history.versions.get(&(*id, number));
+            let seen = seen.filter(|task| number == 1 || before(history, task).is_some());
+            let may_make = |untold: &Untold| match seen {
+                Some(task) => makes(history, &untold.of(id), task),
+                None => untold.of(id).id.eq_ignore_ascii_case(id),
             };
-            let found = untold
-                .iter_mut()
-                .find(|untold| !untold.used && makes(history, &untold.of(id), task));
-            let found = found.unwrap_or_else(|| panic!("nobody made {task:#?} out of {:?}", before(history, task)));
-            found.used = true;
+            candidates.push((0..untold.len()).filter(|place| may_make(&untold[*place])).collect());
+            let mut tried = vec![false; untold.len()];
+            let found = assign(candidates.len() - 1, &candidates, &mut makers, &mut tried);
+            assert!(
+                found,
+                "nobody made version {number} of {id}: {seen:#?} out of {:?}",
+                seen.and_then(|task| before(history, task))
+            );
         }
     }
-    for (id, number) in unseen {
-        let found = untold
-            .iter_mut()
-            .find(|untold| !untold.used && untold.of(id).id.eq_ignore_ascii_case(id));
-        found
-            .unwrap_or_else(|| panic!("nobody made version {number} of {id}"))
-            .used = true;
+}
+
+/// Finds a write for a version, so that those before keep one too (augmenting paths; Kuhn 1955).
+fn assign(version: usize, candidates: &[Vec<usize>], makers: &mut [Option<usize>], tried: &mut [bool]) -> bool {
+    for &write in &candidates[version] {
+        if std::mem::replace(&mut tried[write], true) {
+            continue;
+        }
+        if makers[write].is_none_or(|other| assign(other, candidates, makers, tried)) {
+            makers[write] = Some(version);
+            return true;
+        }
     }
+    false
 }
 
 impl Untold {
     /// What it asks of a task, which may be the one that it creates.
     fn of(&self, id: &str) -> Ask {
-        let mut ask = self.ask.clone();
+        let mut ask = self.0.clone();
         if ask.id.is_empty() {
             id.clone_into(&mut ask.id);
         }
@@ -117,7 +125,7 @@ fn untold(history: &History) -> Vec<Untold> {
             _ => {}
         }
     }
-    asked.into_iter().map(|ask| Untold { ask, used: false }).collect()
+    asked.into_iter().map(Untold).collect()
 }
 
 fn now(task: &Task) -> Timestamp {
