@@ -4,6 +4,7 @@
 
 mod access;
 mod accounts;
+mod browser_sessions;
 mod concurrency;
 mod input;
 mod isolation;
