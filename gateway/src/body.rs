@@ -113,7 +113,10 @@ pub(crate) fn too_large(most: usize) -> Problem {
 
 /// The error for a body that is not all there.
 pub(crate) fn broken() -> Problem {
-    Problem::new("MESSAGE_MALFORMED", "the body ended early")
+    Problem::new(
+        "MESSAGE_MALFORMED",
+        "the body ended early, or is not compressed as its header says",
+    )
 }
 
 /// Reads on, of a body of which so many bytes were read already, up to 8 MiB or 5 seconds. Whether all of it came in
@@ -129,14 +132,14 @@ pub(crate) async fn discard(body: &mut Body, mut already: usize) {
     timeout(DISCARD_TIME, read).await.ok();
 }
 
-/// The one type that the headers give a body, which is not compressed; MEDIA_TYPE_UNSUPPORTED otherwise.
+/// The one type that the headers give a body, which is not compressed any more; MEDIA_TYPE_UNSUPPORTED otherwise.
 pub(crate) fn content_type(headers: &HeaderMap) -> Result<&str, Problem> {
     let unsupported = |detail: &str| Problem::new("MEDIA_TYPE_UNSUPPORTED", detail);
     if headers
         .get(CONTENT_ENCODING)
         .is_some_and(|encoding| encoding != "identity")
     {
-        return Err(unsupported("a compressed body is not accepted"));
+        return Err(unsupported("a body may be compressed by gzip, br or zstd, once"));
     }
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     match (types.next().and_then(|value| value.to_str().ok()), types.next()) {

@@ -20,6 +20,8 @@ use prost_reflect::DescriptorPool;
 pub struct Config {
     /// What is served: the contracts' descriptors, extensions included.
     pub contracts: DescriptorPool,
+    /// Whether grpcurl and others may ask for them.
+    pub reflection: bool,
     /// Where auth-service is.
     pub auth_addr: Vec<Uri>,
     /// Where task-service is.
@@ -48,6 +50,7 @@ impl Config {
     pub fn from_settings(settings: &Settings, readiness: Readiness) -> Result<Self, Mistake> {
         Ok(Self {
             contracts: access::descriptor_pool(),
+            reflection: settings.reflection,
             auth_addr: settings.auth_addr.clone(),
             task_addr: settings.task_addr.clone(),
             tls: settings.tls.client.clone(),

@@ -12,11 +12,13 @@ use http::{
 /// What a page may send.
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, grpc-timeout, idempotency-key, if-match, if-none-match, last-event-id, prefer, \
-     traceparent, tracestate, x-request-id",
+     traceparent, tracestate, x-grpc-web, x-request-id, x-user-agent",
 );
 /// What a page may read besides what it always may.
-const RESPONSE_HEADERS: HeaderValue =
-    HeaderValue::from_static("etag, link, location, preference-applied, retry-after, www-authenticate, x-request-id");
+const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(
+    "etag, grpc-message, grpc-status, grpc-status-details-bin, link, location, preference-applied, retry-after, \
+     www-authenticate, x-request-id",
+);
 /// Seconds for which a browser need not ask again; Chromium forgets after two hours.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 

@@ -11,6 +11,8 @@ use crate::problem::Problem;
 
 /// What a request without a `grpc-timeout` gets, and the longest that a body may take to arrive.
 pub(crate) const DEFAULT: Duration = Duration::from_secs(30);
+/// The service should be the one to say that the deadline passed; this is how much longer it is waited for.
+pub(crate) const MARGIN: Duration = Duration::from_millis(500);
 /// A longer one would be no deadline.
 const LONGEST: Duration = Duration::from_hours(1);
 

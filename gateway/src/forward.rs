@@ -1,6 +1,6 @@
 //! The call: a message of the pool to an upstream, and the answer back, whole or as a stream.
 
-use std::{error::Error, net::IpAddr, sync::Arc, time::Duration};
+use std::{error::Error, net::IpAddr, sync::Arc};
 
 use futures_util::stream::{BoxStream, try_unfold};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::AUTHORIZATION};
@@ -26,7 +26,7 @@ use tracing::Span;
 use crate::{
     client,
     codec::{DynamicCodec, UploadCodec},
-    deadline::{self, Deadline},
+    deadline::{self, Deadline, MARGIN},
     problem::Problem,
     rpc::Rpc,
     upload::Messages,
@@ -35,8 +35,6 @@ use crate::{
 
 /// The largest answer, in bytes. A page ends at 3 MiB; this leaves room for larger single messages.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
-/// The service should be the one to say that the deadline passed; this is how much longer it is waited for.
-const MARGIN: Duration = Duration::from_millis(500);
 
 /// What a call says of its client, apart from the message. Nothing of the client's headers goes on but what is
 /// named here: above all no `x-holdfast-*`, by which services believe the gateway.

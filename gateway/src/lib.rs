@@ -4,7 +4,7 @@
 //! A request walks through the files in this order:
 //!
 //! 1. [`config`] — what the gateway is told; [`error`] — why it may refuse to start.
-//! 2. `service` — all middleware in one function; `probes` — `/livez`, `/readyz`; `documents` — pages (`web/`).
+//! 2. `service` — all middleware in one function; `compression`; `probes` — `/livez`, `/readyz`; `documents` — pages (`web/`).
 //! 3. `routes` — the route table, read from `google.api.http`; `template` — one path pattern; `rpc` — what is called.
 //! 4. `deadline`, `body` — how long the request may take, and what it carries, within limits; `upload` — what is
 //!    passed on as it arrives.
@@ -14,6 +14,7 @@
 //! 6. `conditions` — `If-Match`, `If-None-Match`; `idempotency` — `Idempotency-Key`; `resume` — `Last-Event-ID`.
 //! 7. `browser_sessions` — by what the call is made, where that is in `cookies`; `refreshes` — renewed once for all tabs;
 //!    `cross_site`, `scheme`, `cors` — what other sites' pages may, and from where a session may begin.
+//!    `grpc` — gRPC and gRPC-Web, which are passed on as they are.
 //! 8. `upstreams`, `stream_channels`, `client`, `forward`, `codec` — where it goes, for whom, and the call itself.
 //! 9. `answer` — the success, as JSON; `raw_body` — as the bytes of `google.api.HttpBody`, streamed or not; `events` —
 //!    as a stream of messages, in the form that `accept` finds; `problem`, `error_table` — everything else, as
@@ -31,6 +32,7 @@ mod body;
 mod browser_sessions;
 mod client;
 mod codec;
+mod compression;
 mod conditions;
 mod cookies;
 mod cors;
@@ -41,6 +43,7 @@ mod error_table;
 mod events;
 mod field_path;
 mod forward;
+mod grpc;
 mod idempotency;
 mod json;
 mod json_message;

@@ -19,7 +19,7 @@ use crate::{
     answer, binding,
     body::{self, Bodies},
     browser_sessions::{self, BrowserSessions, SessionCall},
-    client, conditions,
+    client, compression, conditions,
     config::Config,
     cookies::Change,
     cors::{self, Cors},
@@ -27,7 +27,9 @@ use crate::{
     documents::Document,
     error::StartError,
     events::{self, Form},
-    forward, idempotency,
+    forward,
+    grpc::{self, Passage},
+    idempotency,
     probes::Probe,
     problem::Problem,
     raw_body, resume,
@@ -48,6 +50,7 @@ struct Gateway {
     sessions: BrowserSessions,
     bodies: Bodies,
     cors: Cors,
+    grpc: Passage,
     shutdown: CancellationToken,
 }
 
@@ -60,7 +63,7 @@ struct Context<'a> {
     keeps_tokens: bool,
 }
 
-/// All middleware, outermost first: the request's id and its log line; the headers that every answer has, cookies, and
+/// All middleware, outermost first: the request's id and its log line; compression; the headers that every answer has, cookies, and
 /// no body for HEAD; errors and panics become problem+json; the routes.
 ///
 /// Streams of messages end with the shutdown; everything else is left to end by itself.
@@ -72,6 +75,7 @@ pub(crate) fn http_service(config: Config, shutdown: CancellationToken) -> Resul
     let gateway = Arc::new(Gateway {
         sessions: BrowserSessions::new(&routes, upstreams.clone(), clock, issuer)?,
         cors: Cors::new(config.allowed_origins.clone()),
+        grpc: Passage::new(&config.contracts, upstreams.clone(), config.reflection),
         config,
         routes,
         upstreams,
@@ -82,6 +86,7 @@ pub(crate) fn http_service(config: Config, shutdown: CancellationToken) -> Resul
         let gateway = gateway.clone();
         async move { Ok::<_, Infallible>(gateway.serve(request).await) }
     });
+    let service = compression::layer(service);
     Ok(BoxCloneSyncService::new(RequestLogLayer.layer(service)))
 }
 
@@ -132,6 +137,20 @@ impl Gateway {
                 Method::GET | Method::HEAD => Ok(document.answer()),
                 other => other_method(&other, &Document::METHODS),
             };
+        }
+        if let Some(methods) = self.grpc.methods_of(&path)
+            && method != Method::POST
+        {
+            return other_method(&method, &methods);
+        }
+        if grpc::is_grpc(request.headers()) {
+            let (head, body) = request.into_parts();
+            let metadata = self.metadata(&head, context.request_id);
+            return self.grpc.call(Request::from_parts(head, body), metadata).await;
+        }
+        if self.grpc.methods_of(&path).is_some() {
+            let wanted = "this path takes gRPC and gRPC-Web";
+            return Err(Problem::new("MEDIA_TYPE_UNSUPPORTED", wanted));
         }
         if let Some(methods) = SessionCall::at(&path) {
             let wanted = if method == Method::HEAD { &Method::GET } else { &method };
@@ -196,13 +215,13 @@ impl Gateway {
         request: Request<Body>,
         context: Context<'_>,
     ) -> Result<Response<Body>, Problem> {
-        let (head, content) = request.into_parts();
+        let (head, body) = request.into_parts();
         let deadline = Deadline::of(&head.headers)?;
-        let content = self.bodies.read(content, deadline).await?;
-        if !content.bytes().is_empty() {
+        let read = self.bodies.read(body, deadline).await?;
+        if !read.bytes().is_empty() {
             body::require_json(&head.headers)?;
         }
-        let mut message = binding::bind(route, segments, head.uri.query(), content.bytes())?;
+        let mut message = binding::bind(route, segments, head.uri.query(), read.bytes())?;
         resume::apply(&head.headers, &route.rpc, &mut message)?;
         idempotency::apply(&head.headers, &route.rpc, &mut message)?;
         let condition = conditions::apply_if_match(&head.headers, &head.method, &route.rpc, &mut message)?;
@@ -220,23 +239,20 @@ impl Gateway {
                     answer::of(route, &answer)
                 })
             }
-            Answers::RawStream | Answers::Events => {
-                let form = match rpc.answers {
-                    Answers::Events => Some(Form::of(&head.headers)?),
-                    _ => None,
-                };
+            Answers::RawStream => {
                 let call = |metadata| forward::streaming(upstreams, rpc, message.clone(), metadata, deadline);
                 let begun = self.sessions.call(&head, rpc, metadata, cookies, call).await;
-                begun.map(|begun| match form {
-                    Some(form) => {
-                        let body = events::body(self.stream(form, context.request_id), begun);
-                        answer::streamed(route, form.content_type(), body)
-                    }
-                    None => {
-                        let (content_type, body) = raw_body::streamed(begun);
-                        answer::streamed(route, content_type, body)
-                    }
-                })
+                begun
+                    .map(raw_body::streamed)
+                    .map(|(content_type, body)| answer::streamed(route, content_type, body))
+            }
+            Answers::Events => {
+                let form = Form::of(&head.headers)?;
+                let call = |metadata| forward::streaming(upstreams, rpc, message.clone(), metadata, deadline);
+                let begun = self.sessions.call(&head, rpc, metadata, cookies, call).await;
+                begun
+                    .map(|begun| events::body(self.stream(form, context.request_id), begun))
+                    .map(|body| answer::streamed(route, form.content_type(), body))
             }
         };
         let response = response.map_err(|problem| condition.explain(problem))?;

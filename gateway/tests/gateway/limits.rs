@@ -49,7 +49,7 @@ async fn a_body_must_be_json() {
         vec!["content-type: application/x-www-form-urlencoded"],
         vec!["content-type: application/json; charset=utf-16"],
         vec![JSON, JSON],
-        vec![JSON, "content-encoding: gzip"],
+        vec![JSON, "content-encoding: compress"],
     ] {
         let answer = world.send_with("POST /v1/tasks", &headers, "{}").await;
         answer.assert_problem(415, "MEDIA_TYPE_UNSUPPORTED");

@@ -4,10 +4,12 @@
 
 mod browser_sessions;
 mod calls;
+mod compression;
 mod cors;
 mod errors;
 mod events;
 mod far_end;
+mod grpc;
 mod kitchen;
 mod limits;
 mod metadata;

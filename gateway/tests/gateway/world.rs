@@ -52,6 +52,7 @@ impl World {
         let readiness = Readiness::default();
         let mut config = Config {
             contracts: access::descriptor_pool(),
+            reflection: true,
             tls: ClientTls::default(),
             auth_addr: vec![uri(auth.address)],
             task_addr: vec![uri(task.address)],

@@ -1,0 +1,263 @@
+//! gRPC and gRPC-Web on the gateway's own port: calls are passed on to their service as they are. What services offer
+//! to each other is not there.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::body::{Body, Bytes, HttpBody};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    header::{CONTENT_TYPE, TE},
+    uri::PathAndQuery,
+};
+use http_body::{Frame, SizeHint};
+use platform::{
+    access::{Access, AccessTable},
+    serving::{TIMEOUT_FORM, add_reflection},
+    wire_error::WireError,
+};
+use prost_reflect::DescriptorPool;
+use tokio::time::timeout_at;
+use tonic::{Code, Status, metadata::MetadataMap, service::Routes, service::RoutesBuilder, transport::Channel};
+use tonic_web::GrpcWebLayer;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use crate::{
+    deadline::{Deadline, MARGIN},
+    problem::Problem,
+    stream_channels::Place,
+    upstreams::{self, Upstreams},
+};
+
+const GRPC_TIMEOUT: &str = "grpc-timeout";
+/// What of a request goes on, besides what the gateway states itself.
+const PASSED_ON: [HeaderName; 4] = [
+    CONTENT_TYPE,
+    HeaderName::from_static("grpc-encoding"),
+    HeaderName::from_static("grpc-accept-encoding"),
+    HeaderName::from_static(GRPC_TIMEOUT),
+];
+/// What of an answer comes back.
+const PASSED_BACK: [HeaderName; 5] = [
+    CONTENT_TYPE,
+    HeaderName::from_static("grpc-encoding"),
+    HeaderName::from_static("grpc-status"),
+    HeaderName::from_static("grpc-message"),
+    HeaderName::from_static("grpc-status-details-bin"),
+];
+
+/// Which calls are passed on, and where to.
+pub(crate) struct Passage {
+    methods: HashMap<String, Passed>,
+    upstreams: Arc<Upstreams>,
+    reflection: Option<Routes>,
+}
+
+/// A method of a service.
+#[derive(Clone, Copy)]
+struct Passed {
+    upstream: usize,
+    /// Whether its messages are streamed, either way.
+    lasts: bool,
+}
+
+impl Passage {
+    /// Of all methods that people call.
+    pub(crate) fn new(contracts: &DescriptorPool, upstreams: Arc<Upstreams>, with_reflection: bool) -> Self {
+        let mut methods = HashMap::new();
+        let mut services = Vec::new();
+        for service in contracts.services() {
+            let Some(upstream) = upstreams::serving(service.full_name()) else {
+                continue;
+            };
+            let table = AccessTable::for_services(&[service.full_name()]);
+            let known = methods.len();
+            for method in service.methods() {
+                let path = format!("/{}/{}", service.full_name(), method.name());
+                let lasts = method.is_server_streaming() || method.is_client_streaming();
+                if table.get(&path).is_some_and(|rules| rules.access != Access::Service) {
+                    methods.insert(path, Passed { upstream, lasts });
+                }
+            }
+            if methods.len() > known {
+                services.push(service.full_name().to_owned());
+            }
+        }
+        let reflection = with_reflection.then(|| {
+            let mut routes = RoutesBuilder::default();
+            add_reflection(&mut routes, &services.iter().map(String::as_str).collect::<Vec<_>>());
+            routes.routes()
+        });
+        Self {
+            methods,
+            upstreams,
+            reflection,
+        }
+    }
+
+    /// The methods of a path that calls are passed on from.
+    pub(crate) fn methods_of(&self, path: &str) -> Option<[&'static Method; 1]> {
+        self.methods.contains_key(path).then_some([&Method::POST])
+    }
+
+    /// Passes a call on. Errors of the gateway's own are gRPC statuses too.
+    pub(crate) async fn call(&self, request: Request<Body>, metadata: MetadataMap) -> Result<Response<Body>, Problem> {
+        if request.version() < Version::HTTP_2 && !is_grpc_web(request.headers()) {
+            let wanted = "gRPC needs HTTP/2; over HTTP/1.1 there is gRPC-Web";
+            return Err(Problem::new("MEDIA_TYPE_UNSUPPORTED", wanted));
+        }
+        let service = service_fn(|request: Request<tonic::body::Body>| {
+            let metadata = metadata.clone();
+            async { Ok::<_, Infallible>(self.pass(request, metadata).await.unwrap_or_else(Status::into_http)) }
+        });
+        match GrpcWebLayer::new().layer(service).oneshot(request).await {
+            Ok(response) => Ok(response.map(Body::new)),
+            Err(never) => match never {},
+        }
+    }
+
+    async fn pass(
+        &self,
+        request: Request<tonic::body::Body>,
+        metadata: MetadataMap,
+    ) -> Result<Response<tonic::body::Body>, Status> {
+        let path = request.uri().path();
+        if let (Some(reflection), true) = (&self.reflection, path.starts_with("/grpc.reflection.")) {
+            return match reflection.clone().oneshot(request).await {
+                Ok(response) => Ok(response),
+                Err(never) => match never {},
+            };
+        }
+        let unknown = || WireError::new(Code::Unimplemented, "METHOD_UNKNOWN", "there is no such method");
+        let passed = *self.methods.get(path).ok_or_else(unknown)?;
+        let deadline = Deadline::of(request.headers()).map_err(|_| WireError::field(GRPC_TIMEOUT, TIMEOUT_FORM))?;
+        let (channel, place) = if passed.lasts {
+            let place = self.upstreams.streams(passed.upstream);
+            let (place, _) = place.map_err(|problem| WireError::unavailable(problem.detail))?;
+            (place.channel.clone(), Some(place))
+        } else {
+            (self.upstreams.get(passed.upstream).0, None)
+        };
+        let request = onwards(request, metadata, (!passed.lasts).then_some(deadline));
+        let answered = send(channel, request);
+        let answered = match (passed.lasts, deadline.stream_end()) {
+            (true, None) => answered.await,
+            (true, Some(end)) => timeout_at(end + MARGIN, answered)
+                .await
+                .unwrap_or_else(|_| Err(exceeded())),
+            (false, _) => timeout_at(deadline.end() + MARGIN, answered)
+                .await
+                .unwrap_or_else(|_| Err(exceeded())),
+        };
+        Ok(back(answered?, place))
+    }
+}
+
+/// Whether a request is one of gRPC or gRPC-Web.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    media_type(headers).starts_with("application/grpc")
+}
+
+fn is_grpc_web(headers: &HeaderMap) -> bool {
+    media_type(headers).starts_with("application/grpc-web")
+}
+
+fn media_type(headers: &HeaderMap) -> &str {
+    let media_type = headers.get(CONTENT_TYPE);
+    media_type.and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn exceeded() -> Status {
+    WireError::new(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "the deadline passed").into()
+}
+
+/// The request for the service. A call without a deadline gets this one.
+fn onwards(
+    request: Request<tonic::body::Body>,
+    metadata: MetadataMap,
+    deadline: Option<Deadline>,
+) -> Request<tonic::body::Body> {
+    let (head, body) = request.into_parts();
+    let mut headers = metadata.into_headers();
+    for name in PASSED_ON {
+        if let Some(value) = head.headers.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    headers.insert(TE, HeaderValue::from_static("trailers"));
+    if let Some(deadline) = deadline
+        && let Ok(value) = HeaderValue::try_from(format!("{}m", deadline.remaining().as_millis()))
+    {
+        headers.insert(GRPC_TIMEOUT, value);
+    }
+    let mut onwards = Request::new(tonic::body::Body::new(Held { body, _place: None }));
+    *onwards.method_mut() = Method::POST;
+    // The channel adds where to.
+    *onwards.uri_mut() =
+        Uri::from(PathAndQuery::try_from(head.uri.path()).unwrap_or_else(|_| PathAndQuery::from_static("/")));
+    *onwards.version_mut() = Version::HTTP_2;
+    *onwards.headers_mut() = headers;
+    onwards
+}
+
+async fn send(channel: Channel, request: Request<tonic::body::Body>) -> Result<Response<tonic::body::Body>, Status> {
+    let unavailable = || Status::from(WireError::unavailable("the service does not answer just now"));
+    let response = channel.oneshot(request).await.map_err(|error| {
+        let status = Status::from_error(error.into());
+        if matches!(status.code(), Code::Cancelled | Code::DeadlineExceeded) {
+            // The channel keeps the deadline as well.
+            return exceeded();
+        }
+        tracing::warn!(%status, "a gRPC call could not be passed on");
+        unavailable()
+    })?;
+    // A gRPC service answers 200, errors too; anything else comes from something between.
+    match response.status() {
+        StatusCode::OK => Ok(response),
+        status => {
+            tracing::warn!(%status, "what answered a gRPC call is no gRPC service");
+            Err(unavailable())
+        }
+    }
+}
+
+/// The answer for the client; its place among the lasting calls is free when it has ended.
+fn back(response: Response<tonic::body::Body>, place: Option<Place>) -> Response<tonic::body::Body> {
+    let (head, body) = response.into_parts();
+    let mut response = Response::new(tonic::body::Body::new(Held { body, _place: place }));
+    for name in PASSED_BACK {
+        if let Some(value) = head.headers.get(&name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    response
+}
+
+/// A body on its way, which keeps its place, if it has one, until it is dropped.
+struct Held {
+    body: tonic::body::Body,
+    _place: Option<Place>,
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    /// Not that of the body itself: gRPC-Web has trailers in it, or is written in base64.
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
