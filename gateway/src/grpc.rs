@@ -18,16 +18,17 @@ use http::{
 use http_body::{Frame, SizeHint};
 use platform::{
     access::{Access, AccessTable},
-    serving::{TIMEOUT_FORM, add_reflection},
+    serving::{TIMEOUT_FORM, add_reflection, health_service},
     wire_error::WireError,
 };
-use prost_reflect::DescriptorPool;
 use tokio::time::timeout_at;
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, metadata::MetadataMap, service::Routes, service::RoutesBuilder, transport::Channel};
 use tonic_web::GrpcWebLayer;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::{
+    config::Config,
     deadline::{Deadline, MARGIN},
     problem::Problem,
     stream_channels::Place,
@@ -55,7 +56,8 @@ const PASSED_BACK: [HeaderName; 5] = [
 pub(crate) struct Passage {
     methods: HashMap<String, Passed>,
     upstreams: Arc<Upstreams>,
-    reflection: Option<Routes>,
+    /// Health and reflection, which the gateway answers itself.
+    own: Routes,
 }
 
 /// A method of a service.
@@ -67,11 +69,11 @@ struct Passed {
 }
 
 impl Passage {
-    /// Of all methods that people call.
-    pub(crate) fn new(contracts: &DescriptorPool, upstreams: Arc<Upstreams>, with_reflection: bool) -> Self {
+    /// Of all methods that people call. Health is the gateway's own, until the shutdown.
+    pub(crate) async fn new(config: &Config, upstreams: Arc<Upstreams>, shutdown: CancellationToken) -> Self {
         let mut methods = HashMap::new();
         let mut services = Vec::new();
-        for service in contracts.services() {
+        for service in config.contracts.services() {
             let Some(upstream) = upstreams::serving(service.full_name()) else {
                 continue;
             };
@@ -88,15 +90,15 @@ impl Passage {
                 services.push(service.full_name().to_owned());
             }
         }
-        let reflection = with_reflection.then(|| {
-            let mut routes = RoutesBuilder::default();
-            add_reflection(&mut routes, &services.iter().map(String::as_str).collect::<Vec<_>>());
-            routes.routes()
-        });
+        let mut own = RoutesBuilder::default();
+        health_service(&mut own, &[], config.readiness.clone(), shutdown).await;
+        if config.reflection {
+            add_reflection(&mut own, &services.iter().map(String::as_str).collect::<Vec<_>>());
+        }
         Self {
             methods,
             upstreams,
-            reflection,
+            own: own.routes(),
         }
     }
 
@@ -127,8 +129,8 @@ impl Passage {
         metadata: MetadataMap,
     ) -> Result<Response<tonic::body::Body>, Status> {
         let path = request.uri().path();
-        if let (Some(reflection), true) = (&self.reflection, path.starts_with("/grpc.reflection.")) {
-            return match reflection.clone().oneshot(request).await {
+        if path.starts_with("/grpc.") {
+            return match self.own.clone().oneshot(request).await {
                 Ok(response) => Ok(response),
                 Err(never) => match never {},
             };

@@ -76,7 +76,7 @@ use tokio_util::sync::CancellationToken;
 /// Serves HTTP until the shutdown, then drains. Fails at once if the contracts have a route that cannot be
 /// served; adds its checks (both services answer SERVING) to the configuration's readiness.
 pub async fn serve(sockets: impl Into<Sockets>, config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
-    let service = service::http_service(config, shutdown.clone())?;
+    let service = service::http_service(config, shutdown.clone()).await?;
     serving::serve(sockets, service, Protocol::Any, shutdown).await;
     Ok(())
 }

@@ -67,7 +67,7 @@ struct Context<'a> {
 /// no body for HEAD; errors and panics become problem+json; the routes.
 ///
 /// Streams of messages end with the shutdown; everything else is left to end by itself.
-pub(crate) fn http_service(config: Config, shutdown: CancellationToken) -> Result<HttpService, StartError> {
+pub(crate) async fn http_service(config: Config, shutdown: CancellationToken) -> Result<HttpService, StartError> {
     let routes = RouteTable::read(&config.contracts, upstreams::serving)?;
     let upstreams = Arc::new(Upstreams::new(&config));
     upstreams.add_checks(&config.readiness);
@@ -75,7 +75,7 @@ pub(crate) fn http_service(config: Config, shutdown: CancellationToken) -> Resul
     let gateway = Arc::new(Gateway {
         sessions: BrowserSessions::new(&routes, upstreams.clone(), clock, issuer)?,
         cors: Cors::new(config.allowed_origins.clone()),
-        grpc: Passage::new(&config.contracts, upstreams.clone(), config.reflection),
+        grpc: Passage::new(&config, upstreams.clone(), shutdown.clone()).await,
         config,
         routes,
         upstreams,

@@ -148,6 +148,10 @@ impl FarEnd {
 
 async fn answer(state: &Mutex<FarState>, request: Request<Body>) -> Response<Body> {
     let (head, body) = request.into_parts();
+    if head.uri.path() == "/grpc.health.v1.Health/Check" {
+        let status = state.lock().expect("no panic").health.into();
+        return respond(Reply::message(&HealthCheckResponse { status })).await;
+    }
     let reply = state.lock().expect("no panic").reply.clone();
     if let Reply::Taken(calls) = reply {
         let (taken, replied) = Taken::new(head.uri.path().to_owned(), head.headers, body);
@@ -157,18 +161,13 @@ async fn answer(state: &Mutex<FarState>, request: Request<Body>) -> Response<Bod
     let body = body.collect().await.expect("a whole request").to_bytes();
     let reply = {
         let mut state = state.lock().expect("no panic");
-        if head.uri.path() == "/grpc.health.v1.Health/Check" {
-            let status = state.health.into();
-            Reply::message(&HealthCheckResponse { status })
-        } else {
-            state.calls.push(Call {
-                path: head.uri.path().to_owned(),
-                metadata: head.headers,
-                // After the compression flag and the length.
-                message: body.slice(5..),
-            });
-            state.reply.clone()
-        }
+        state.calls.push(Call {
+            path: head.uri.path().to_owned(),
+            metadata: head.headers,
+            // After the compression flag and the length.
+            message: body.slice(5..),
+        });
+        state.reply.clone()
     };
     respond(reply).await
 }

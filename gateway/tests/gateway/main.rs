@@ -14,6 +14,7 @@ mod kitchen;
 mod limits;
 mod metadata;
 mod outages;
+mod paging;
 mod reader;
 mod replacing;
 mod streams;

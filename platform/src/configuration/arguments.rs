@@ -204,7 +204,7 @@ pub struct Arguments {
     )]
     pub password_min_length: String,
 
-    /// Origins whose pages may call the API with a Bearer token, by commas. Checked; used by the browser gateway to come
+    /// Origins whose pages may call the API with a Bearer token, by commas
     #[arg(
         long,
         env = "HOLDFAST_ALLOWED_ORIGINS",

@@ -86,6 +86,39 @@ fn grpcurl_lists_describes_registers_creates_and_lists() {
     process.kill();
 }
 
+/// One published port serves everyone.
+#[test]
+fn the_gateway_serves_grpcurl_too() {
+    let workspace = Workspace::new();
+    let process = Process::start(workspace.path());
+    let gateway = process.gateway;
+    let services = grpcurl(gateway, None, None, &["list"]).unwrap();
+    let services: Vec<_> = services.lines().filter(|name| name.starts_with("holdfast")).collect();
+    assert_eq!(
+        services,
+        ["holdfast.auth.v1.AuthService", "holdfast.task.v1.TaskService"]
+    );
+    let person = json!({"email": "ada@example.com", "password": "correct horse battery staple"});
+    let registered = call(gateway, None, &person, "holdfast.auth.v1.AuthService/Register");
+    let token = registered["tokens"]["accessToken"].as_str();
+    let new = json!({"task": {"title": "Try Holdfast"}});
+    let created = call(gateway, token, &new, "holdfast.task.v1.TaskService/CreateTask");
+    let list = call(gateway, token, &json!({}), "holdfast.task.v1.TaskService/ListTasks");
+    assert_eq!(list["tasks"], json!([created]));
+    let exported = call(
+        gateway,
+        token,
+        &json!({"format": "csv"}),
+        "holdfast.task.v1.TaskService/ExportTasks",
+    );
+    assert!(exported["contentType"].as_str().unwrap().starts_with("text/csv"));
+    let refused = grpcurl(gateway, None, Some(&new), &["holdfast.task.v1.TaskService/CreateTask"]).unwrap_err();
+    assert!(refused.contains("TOKEN_MISSING"), "{refused}");
+    let health = call(gateway, None, &json!({}), "grpc.health.v1.Health/Check");
+    assert_eq!(health["status"], "SERVING");
+    process.kill();
+}
+
 /// What is printed at the start works as it is printed.
 #[test]
 fn the_printed_example_works() {
