@@ -47,6 +47,7 @@ mod grpc;
 mod idempotency;
 mod json;
 mod json_message;
+mod json_writer;
 mod percent;
 mod probes;
 mod problem;
