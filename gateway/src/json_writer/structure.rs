@@ -99,10 +99,10 @@ pub(super) fn list(wire: &[u8], out: &mut Vec<u8>, depth: usize) -> Option<()> {
     Some(())
 }
 
-fn bytes<'a>((wire_type, mut reader): (WireType, Reader<'a>)) -> Option<&'a [u8]> {
+fn bytes((wire_type, mut reader): (WireType, Reader<'_>)) -> Option<&[u8]> {
     (wire_type == WireType::LengthDelimited).then(|| reader.bytes())?
 }
 
-fn string<'a>((wire_type, mut reader): (WireType, Reader<'a>)) -> Option<&'a str> {
+fn string((wire_type, mut reader): (WireType, Reader<'_>)) -> Option<&str> {
     (wire_type == WireType::LengthDelimited).then(|| reader.string())?
 }
