@@ -7,36 +7,38 @@ use http::{
     HeaderName, HeaderValue, Response,
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION},
 };
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage as _, SerializeOptions, Value};
-use serde::{Serialize, Serializer};
+use prost_reflect::{FieldDescriptor, Value};
 
 use crate::{
     field_path::FieldPath,
     percent,
     problem::Problem,
     raw_body,
+    received::{Received, json_of_field},
     routes::Route,
     rpc::{Answers, Rpc, fields_of_location},
 };
 
-/// Fields without presence are always written, defaults included; fields with presence only when they are set.
-const JSON: SerializeOptions = SerializeOptions::new().skip_default_fields(false);
 const JSON_TYPE: HeaderValue = HeaderValue::from_static("application/json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// The answer of a route to a message from its service.
-pub(crate) fn of(route: &Route, message: &DynamicMessage) -> Result<Response<Body>, Problem> {
+pub(crate) fn of(route: &Route, answer: &Received) -> Result<Response<Body>, Problem> {
     let (content_type, body) = match route.rpc.answers {
-        Answers::Json | Answers::Events => (JSON_TYPE, json(&route.rpc, route.response_body.as_ref(), message)?),
-        Answers::Raw | Answers::RawStream => (raw_body::content_type(message), raw_body::data(message)),
+        Answers::Json | Answers::Events => (JSON_TYPE, json(&route.rpc, route.response_body.as_ref(), answer)?),
+        Answers::Raw | Answers::RawStream => {
+            let message = answer.message()?;
+            (raw_body::content_type(&message), raw_body::data(&message))
+        }
     };
+    let etag = etag(&route.rpc, answer);
     let (caching, etag) = match route.rpc.cache_seconds {
         Some(seconds) => {
             let caching = HeaderValue::try_from(format!("public, max-age={seconds}"));
-            (caching.unwrap_or(NO_STORE), etag(message).or_else(|| Some(hash(&body))))
+            (caching.unwrap_or(NO_STORE), etag.or_else(|| Some(hash(&body))))
         }
-        None => (NO_STORE, etag(message)),
+        None => (NO_STORE, etag),
     };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = route.rpc.success_status;
@@ -47,7 +49,7 @@ pub(crate) fn of(route: &Route, message: &DynamicMessage) -> Result<Response<Bod
         .rpc
         .location
         .as_deref()
-        .and_then(|template| location(template, message));
+        .and_then(|template| location(template, &route.rpc, answer));
     for (name, text) in [(LOCATION, location), (ETAG, etag)] {
         if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
             headers.insert(name, value);
@@ -71,45 +73,24 @@ pub(crate) fn streamed(route: &Route, content_type: HeaderValue, body: Body) -> 
 }
 
 /// A message as JSON on one line, or the field of it that is the response body.
-pub(crate) fn json(rpc: &Rpc, part_only: Option<&FieldDescriptor>, message: &DynamicMessage) -> Result<Bytes, Problem> {
+pub(crate) fn json(rpc: &Rpc, part_only: Option<&FieldDescriptor>, answer: &Received) -> Result<Bytes, Problem> {
     let body = match part_only {
-        None => serde_json::to_vec(&Whole(message)),
-        Some(field) => part(
-            message,
-            field.json_name(),
-            field.supports_presence() && !message.has_field(field),
-        ),
+        None => answer.json(),
+        Some(field) => json_of_field(&*answer.message()?, field),
     };
-    body.map(Bytes::from).map_err(|error| {
+    body.map_err(|error| {
         let method = rpc.method.full_name();
         tracing::error!(rpc.method = method, %error, "the answer has no JSON form");
         Problem::internal()
     })
 }
 
-struct Whole<'a>(&'a DynamicMessage);
-
-impl Serialize for Whole<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize_with_options(serializer, &JSON)
-    }
-}
-
-/// One field of a message as JSON; `{}` for a message that is not there.
-fn part(message: &DynamicMessage, name: &str, absent: bool) -> serde_json::Result<Vec<u8>> {
-    if absent {
-        return Ok(b"{}".to_vec());
-    }
-    let whole = serde_json::to_value(Whole(message))?;
-    serde_json::to_vec(&whole[name])
-}
-
 /// A Location template with the message's fields in it; `None` if one of them is empty.
-fn location(template: &str, message: &DynamicMessage) -> Option<String> {
+fn location(template: &str, rpc: &Rpc, answer: &Received) -> Option<String> {
     let mut location = template.to_owned();
     for field in fields_of_location(template) {
-        let path = FieldPath::resolve(&message.descriptor(), field)?;
-        let text = match path.get(message)? {
+        let path = FieldPath::resolve(&rpc.method.output(), field)?;
+        let text = match answer.value(&path)? {
             Value::String(text) if !text.is_empty() => text,
             Value::I32(number) => number.to_string(),
             Value::I64(number) => number.to_string(),
@@ -121,12 +102,8 @@ fn location(template: &str, message: &DynamicMessage) -> Option<String> {
 }
 
 /// A response's `etag` field as the header has it: in quotes (RFC 9110, section 8.8.3).
-fn etag(message: &DynamicMessage) -> Option<String> {
-    let field = message.descriptor().get_field_by_name("etag")?;
-    if field.kind() != Kind::String || field.is_list() {
-        return None;
-    }
-    let value = message.get_field(&field);
+fn etag(rpc: &Rpc, answer: &Received) -> Option<String> {
+    let value = answer.value(rpc.etag.as_ref()?)?;
     let etag = value.as_str().filter(|etag| !etag.is_empty() && !etag.contains('"'))?;
     Some(format!("\"{etag}\""))
 }
@@ -143,6 +120,7 @@ fn hash(body: &Bytes) -> String {
 mod tests {
     use http::Method;
     use http_body_util::BodyExt as _;
+    use prost_reflect::DynamicMessage;
 
     use super::*;
     use crate::{
@@ -169,7 +147,7 @@ mod tests {
             let mut message = DynamicMessage::new(route.rpc.method.output());
             message.set_field_by_name("content_type", Value::String(given.to_owned()));
             message.set_field_by_name("data", Value::Bytes(Bytes::from_static(b"\x00\xff")));
-            let response = of(route, &message).expect("an answer");
+            let response = of(route, &message.into()).expect("an answer");
             assert_eq!(response.headers()[CONTENT_TYPE], sent);
             assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
             let body = response.into_body().collect().await.expect("a body").to_bytes();

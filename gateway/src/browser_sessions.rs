@@ -182,8 +182,8 @@ impl BrowserSessions {
             let message = with_refresh_token(&rpc, refresh);
             async move {
                 let deadline = Deadline::default();
-                let mut answer = forward::unary(&upstreams, &rpc, message, metadata, deadline).await?;
-                take_tokens(&mut answer)
+                let answer = forward::unary(&upstreams, &rpc, message, metadata, deadline).await?;
+                take_tokens(&mut answer.into_message()?)
             }
             .boxed()
         };

@@ -1,5 +1,8 @@
 //! Messages of the pool as protobuf, for tonic.
 
+use std::sync::Arc;
+
+use bytes::Buf as _;
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use tonic::{
@@ -7,14 +10,14 @@ use tonic::{
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
-use crate::forward::BrokenOff;
+use crate::{forward::BrokenOff, json_writer::JsonWriter, received::Received, rpc::Rpc};
 
-/// Writes any message, reads messages of this type.
-pub(crate) struct DynamicCodec(pub(crate) MessageDescriptor);
+/// Writes any message, reads the answers of a method.
+pub(crate) struct DynamicCodec(pub(crate) DynamicDecoder);
 
 impl Codec for DynamicCodec {
     type Encode = DynamicMessage;
-    type Decode = DynamicMessage;
+    type Decode = Received;
     type Encoder = DynamicEncoder;
     type Decoder = DynamicDecoder;
 
@@ -23,7 +26,7 @@ impl Codec for DynamicCodec {
     }
 
     fn decoder(&mut self) -> DynamicDecoder {
-        DynamicDecoder(self.0.clone())
+        self.0.clone()
     }
 }
 
@@ -42,25 +45,40 @@ impl Encoder for DynamicEncoder {
 }
 
 /// The reading half of [`DynamicCodec`].
-pub(crate) struct DynamicDecoder(MessageDescriptor);
+#[derive(Clone)]
+pub(crate) struct DynamicDecoder {
+    message: MessageDescriptor,
+    json: Option<Arc<JsonWriter>>,
+}
+
+impl DynamicDecoder {
+    /// Reads the answers of this method.
+    pub(crate) fn of(rpc: &Rpc) -> Self {
+        Self {
+            message: rpc.method.output(),
+            json: rpc.json.clone(),
+        }
+    }
+}
 
 impl Decoder for DynamicDecoder {
-    type Item = DynamicMessage;
+    type Item = Received;
     type Error = Status;
 
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<DynamicMessage>, Status> {
-        DynamicMessage::decode(self.0.clone(), buffer)
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Received>, Status> {
+        let wire = buffer.copy_to_bytes(buffer.remaining());
+        Received::new(&self.message, self.json.as_deref(), wire)
             .map(Some)
             .map_err(|error| Status::internal(error.to_string()))
     }
 }
 
 /// As [`DynamicCodec`], for a client stream that can break off: then its HTTP/2 stream is reset.
-pub(crate) struct UploadCodec(pub(crate) MessageDescriptor);
+pub(crate) struct UploadCodec(pub(crate) DynamicDecoder);
 
 impl Codec for UploadCodec {
     type Encode = Result<DynamicMessage, BrokenOff>;
-    type Decode = DynamicMessage;
+    type Decode = Received;
     type Encoder = UploadEncoder;
     type Decoder = DynamicDecoder;
 
@@ -69,7 +87,7 @@ impl Codec for UploadCodec {
     }
 
     fn decoder(&mut self) -> DynamicDecoder {
-        DynamicDecoder(self.0.clone())
+        self.0.clone()
     }
 }
 

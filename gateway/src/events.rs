@@ -12,7 +12,7 @@ use futures_util::{
 };
 use http::{HeaderMap, HeaderValue};
 use platform::entropy::{Entropy, random_bytes};
-use prost_reflect::{DynamicMessage, Value};
+use prost_reflect::Value;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -20,6 +20,7 @@ use crate::{
     accept, answer,
     forward::{Begun, Origin},
     problem::Problem,
+    received::Received,
 };
 
 /// The event of a message that has no field of the oneof that names events.
@@ -90,7 +91,7 @@ pub(crate) fn body(context: Context, begun: Begun) -> Body {
 }
 
 struct Reader {
-    messages: BoxStream<'static, Result<DynamicMessage, Status>>,
+    messages: BoxStream<'static, Result<Received, Status>>,
     origin: Origin,
     context: Context,
 }
@@ -121,16 +122,16 @@ impl Reader {
     }
 
     /// The event's name, if the method's events have names.
-    fn name(&self, message: &DynamicMessage) -> Option<String> {
+    fn name(&self, message: &Received) -> Option<String> {
         let oneof = self.origin.rpc.events.name.as_ref()?;
-        let set = oneof.fields().find(|field| message.has_field(field));
+        let set = oneof.fields().find(|field| message.has(field));
         Some(set.map_or_else(|| UNNAMED.to_owned(), |field| field.name().to_owned()))
     }
 
     /// The event's id. One that is empty leaves the client with the id that it has; one that no line can hold is left
     /// out, so that the client resumes from earlier.
-    fn id(&self, message: &DynamicMessage) -> Option<String> {
-        let Some(Value::String(id)) = self.origin.rpc.events.id.as_ref()?.get(message) else {
+    fn id(&self, message: &Received) -> Option<String> {
+        let Some(Value::String(id)) = message.value(self.origin.rpc.events.id.as_ref()?) else {
             return None;
         };
         (!id.is_empty() && !id.contains(['\0', '\r', '\n'])).then_some(id)

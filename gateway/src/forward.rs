@@ -25,9 +25,10 @@ use tracing::Span;
 
 use crate::{
     client,
-    codec::{DynamicCodec, UploadCodec},
+    codec::{DynamicCodec, DynamicDecoder, UploadCodec},
     deadline::{self, Deadline, MARGIN},
     problem::Problem,
+    received::Received,
     rpc::Rpc,
     upload::Messages,
     upstreams::Upstreams,
@@ -84,14 +85,14 @@ pub(crate) async fn unary(
     message: DynamicMessage,
     metadata: MetadataMap,
     deadline: Deadline,
-) -> Result<DynamicMessage, Problem> {
+) -> Result<Received, Problem> {
     let (channel, upstream) = upstreams.get(rpc.upstream);
     let mut request = Request::from_parts(metadata, tonic::Extensions::default(), message);
     request.set_timeout(deadline.remaining());
     let call = async {
         let mut grpc = client(channel);
         grpc.ready().await.map_err(Status::from_error)?;
-        grpc.unary(request, rpc.path.clone(), DynamicCodec(rpc.method.output()))
+        grpc.unary(request, rpc.path.clone(), DynamicCodec(DynamicDecoder::of(rpc)))
             .await
     };
     answered(call, rpc, upstream, deadline).await
@@ -105,25 +106,25 @@ pub(crate) async fn uploading(
     messages: Messages,
     metadata: MetadataMap,
     deadline: Deadline,
-) -> Result<DynamicMessage, Problem> {
+) -> Result<Received, Problem> {
     let (place, upstream) = upstreams.streams(rpc.upstream)?;
     let mut request = Request::from_parts(metadata, tonic::Extensions::default(), messages);
     request.set_timeout(deadline.remaining());
     let call = async {
         let mut grpc = client(place.channel.clone());
         grpc.ready().await.map_err(Status::from_error)?;
-        grpc.client_streaming(request, rpc.path.clone(), UploadCodec(rpc.method.output()))
+        grpc.client_streaming(request, rpc.path.clone(), UploadCodec(DynamicDecoder::of(rpc)))
             .await
     };
     answered(call, rpc, upstream, deadline).await
 }
 
 async fn answered(
-    call: impl Future<Output = Result<tonic::Response<DynamicMessage>, Status>>,
+    call: impl Future<Output = Result<tonic::Response<Received>, Status>>,
     rpc: &Rpc,
     upstream: &'static str,
     deadline: Deadline,
-) -> Result<DynamicMessage, Problem> {
+) -> Result<Received, Problem> {
     match timeout_at(deadline.end() + MARGIN, call).await {
         Ok(Ok(answer)) => Ok(answer.into_inner()),
         Ok(Err(status)) => Err(failure(&status, rpc, upstream, Some(deadline.end()))),
@@ -134,10 +135,10 @@ async fn answered(
 /// A stream of messages that has begun.
 pub(crate) struct Begun {
     /// The first message; `None` if there is none.
-    pub(crate) first: Option<DynamicMessage>,
+    pub(crate) first: Option<Received>,
     /// The others, each fetched when it is asked for; dropping this cancels the call. It ends with an error if it
     /// breaks off or the client's own deadline passes.
-    pub(crate) rest: BoxStream<'static, Result<DynamicMessage, Status>>,
+    pub(crate) rest: BoxStream<'static, Result<Received, Status>>,
     /// What can explain that error.
     pub(crate) origin: Origin,
 }
@@ -189,7 +190,7 @@ pub(crate) async fn streaming(
     let call = async {
         let mut grpc = client(place.channel.clone());
         grpc.ready().await.map_err(Status::from_error)?;
-        let codec = DynamicCodec(rpc.method.output());
+        let codec = DynamicCodec(DynamicDecoder::of(rpc));
         let answer = grpc.server_streaming(request, rpc.path.clone(), codec).await?;
         let mut messages = answer.into_inner();
         Ok((messages.message().await?, messages))
@@ -215,10 +216,7 @@ pub(crate) async fn streaming(
     })
 }
 
-async fn next(
-    messages: &mut Streaming<DynamicMessage>,
-    end: Option<Instant>,
-) -> Result<Option<DynamicMessage>, Status> {
+async fn next(messages: &mut Streaming<Received>, end: Option<Instant>) -> Result<Option<Received>, Status> {
     let Some(end) = end else {
         return messages.message().await;
     };

@@ -15,7 +15,8 @@
 //! 7. `browser_sessions` — by what the call is made, where that is in `cookies`; `refreshes` — renewed once for all tabs;
 //!    `cross_site`, `scheme`, `cors` — what other sites' pages may, and from where a session may begin.
 //!    `grpc` — gRPC and gRPC-Web, which are passed on as they are.
-//! 8. `upstreams`, `stream_channels`, `client`, `forward`, `codec` — where it goes, for whom, and the call itself.
+//! 8. `upstreams`, `stream_channels`, `client`, `forward`, `codec` — where it goes, for whom, and the call itself;
+//!    `received` — what comes back, made JSON by `json_writer`.
 //! 9. `answer` — the success, as JSON; `raw_body` — as the bytes of `google.api.HttpBody`, streamed or not; `events` —
 //!    as a stream of messages, in the form that `accept` finds; `problem`, `error_table` — everything else, as
 //!    problem+json; `security_headers`.
@@ -47,10 +48,12 @@ mod grpc;
 mod idempotency;
 mod json;
 mod json_message;
+mod json_writer;
 mod percent;
 mod probes;
 mod problem;
 mod raw_body;
+mod received;
 mod refreshes;
 mod resume;
 mod routes;

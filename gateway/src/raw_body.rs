@@ -2,11 +2,14 @@
 //! for other gateways and are not read.
 
 use axum::body::{Body, Bytes};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use http::HeaderValue;
 use prost_reflect::{DynamicMessage, Value};
 
-use crate::forward::Begun;
+use crate::{
+    forward::{Begun, BrokenOff},
+    problem::Problem,
+};
 
 /// The type of a body that does not say (RFC 9110, section 8.3).
 const UNKNOWN_TYPE: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -30,12 +33,16 @@ pub(crate) fn data(message: &DynamicMessage) -> Bytes {
 
 /// A body that passes messages on as they come, of the type that the first one says. A message is asked for when the
 /// client has taken the one before.
-pub(crate) fn streamed(begun: Begun) -> (HeaderValue, Body) {
+pub(crate) fn streamed(begun: Begun) -> Result<(HeaderValue, Body), Problem> {
     let Begun { first, rest, origin } = begun;
-    let content_type = first.as_ref().map_or(UNKNOWN_TYPE, content_type);
+    let content_type = match &first {
+        Some(first) => content_type(&*first.message()?),
+        None => UNKNOWN_TYPE,
+    };
     let messages = stream::iter(first.map(Ok)).chain(rest);
-    let bytes = messages
-        .map_ok(|message| data(&message))
-        .map_err(move |status| origin.cut(&status));
-    (content_type, Body::from_stream(bytes))
+    let bytes = messages.map(move |received| match received {
+        Ok(received) => received.message().map(|message| data(&message)).map_err(|_| BrokenOff),
+        Err(status) => Err(origin.cut(&status)),
+    });
+    Ok((content_type, Body::from_stream(bytes)))
 }

@@ -1,12 +1,12 @@
 //! What a route calls: one method, with what its options say.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, sync::Arc};
 
 use http::{StatusCode, uri::PathAndQuery};
 use platform::{access, serving::MAX_MESSAGE_BYTES};
 use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MessageDescriptor, MethodDescriptor, OneofDescriptor};
 
-use crate::{error::StartError, field_path::FieldPath};
+use crate::{error::StartError, field_path::FieldPath, json_writer::JsonWriter};
 
 /// `ACCESS_PUBLIC` of `holdfast.options.v1.Access`.
 const PUBLIC: i32 = 1;
@@ -42,6 +42,10 @@ pub(crate) struct Rpc {
     pub(crate) cache_seconds: Option<NonZeroU32>,
     /// What a success is made of.
     pub(crate) answers: Answers,
+    /// Writes the messages of its answers, if they become JSON.
+    pub(crate) json: Option<Arc<JsonWriter>>,
+    /// The field of the response that is the entity tag.
+    pub(crate) etag: Option<FieldPath>,
 }
 
 /// What a success is made of.
@@ -117,6 +121,9 @@ impl Rpc {
             scope: rules.text("scope"),
             cache_seconds: rules.cache_seconds(answers)?,
             answers,
+            json: matches!(answers, Answers::Json | Answers::Events)
+                .then(|| Arc::new(JsonWriter::new(&method.output()))),
+            etag: FieldPath::single(&method.output(), "etag").filter(|etag| etag.leaf().kind() == Kind::String),
         })
     }
 

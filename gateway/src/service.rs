@@ -234,7 +234,9 @@ impl Gateway {
                 let answered = self.sessions.call(&head, rpc, metadata, cookies, call).await;
                 answered.and_then(|mut answer| {
                     if context.keeps_tokens {
-                        *cookies = Change::Set(browser_sessions::take_tokens(&mut answer)?);
+                        let mut message = answer.into_message()?;
+                        *cookies = Change::Set(browser_sessions::take_tokens(&mut message)?);
+                        answer = message.into();
                     }
                     answer::of(route, &answer)
                 })
@@ -243,7 +245,7 @@ impl Gateway {
                 let call = |metadata| forward::streaming(upstreams, rpc, message.clone(), metadata, deadline);
                 let begun = self.sessions.call(&head, rpc, metadata, cookies, call).await;
                 begun
-                    .map(raw_body::streamed)
+                    .and_then(raw_body::streamed)
                     .map(|(content_type, body)| answer::streamed(route, content_type, body))
             }
             Answers::Events => {

@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
 use tokio::{sync::mpsc, time::timeout};
 
-use crate::{body, deadline, forward::BrokenOff, problem::Problem};
+use crate::{body, deadline, forward::BrokenOff, problem::Problem, received::Received};
 
 /// The most bytes in one message.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -51,9 +51,9 @@ impl Upload {
         &mut self,
         first: DynamicMessage,
         call: impl FnOnce(Messages) -> Call,
-    ) -> Result<DynamicMessage, Problem>
+    ) -> Result<Received, Problem>
     where
-        Call: Future<Output = Result<DynamicMessage, Problem>>,
+        Call: Future<Output = Result<Received, Problem>>,
     {
         if self.is_too_large(self.body.size_hint().lower()) {
             return Err(body::too_large(self.max_bytes));
@@ -174,7 +174,7 @@ mod tests {
                 taken += 1;
             }
             assert_eq!(taken, 10);
-            Ok(http_body())
+            Ok(http_body().into())
         };
         assert!(upload.pass_on(http_body(), slow).await.is_ok());
     }
