@@ -11,7 +11,8 @@
 //! 5. `binding` — path, query and body into one message; `json` (text to a tree), `json_message` (a tree to a
 //!    message), `scalar` (one value from text), `field_path` (`task.id`), `update_mask` (what a PATCH changes),
 //!    `percent` (URI escapes).
-//! 6. `conditions` — `If-Match`, `If-None-Match`; `idempotency` — `Idempotency-Key`; `resume` — `Last-Event-ID`.
+//! 6. `conditions` — `If-Match`, `If-None-Match`; `idempotency` — `Idempotency-Key`; `resume` — `Last-Event-ID`;
+//!    `preferences` — `Prefer`; `paging` — `Link`.
 //! 7. `browser_sessions` — by what the call is made, where that is in `cookies`; `refreshes` — renewed once for all tabs;
 //!    `cross_site`, `scheme`, `cors` — what other sites' pages may, and from where a session may begin.
 //!    `grpc` — gRPC and gRPC-Web, which are passed on as they are.
@@ -49,7 +50,9 @@ mod idempotency;
 mod json;
 mod json_message;
 mod json_writer;
+mod paging;
 mod percent;
+mod preferences;
 mod probes;
 mod problem;
 mod raw_body;

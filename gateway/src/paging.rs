@@ -2,25 +2,23 @@
 //! (AIP-158).
 
 use http::{HeaderValue, Uri};
-use prost_reflect::MethodDescriptor;
 
-use crate::percent;
+use crate::{percent, received::Received, rpc::Rpc};
 
 const PAGE_TOKEN: &str = "page_token";
 /// The field of an answer that has the token of the next page.
 pub(crate) const NEXT_PAGE_TOKEN: &str = "next_page_token";
 
-/// The link to the page of this token, which asks for all else that this request asked for.
-pub(crate) fn next(method: &MethodDescriptor, uri: &Uri, next_page_token: &str) -> Option<HeaderValue> {
-    let field = method.input().get_field_by_name(PAGE_TOKEN)?;
-    if next_page_token.is_empty() {
-        return None;
-    }
+/// The link to the page after an answer, which asks for all else that this request asked for; `None` after the last.
+pub(crate) fn next(rpc: &Rpc, uri: &Uri, answer: &Received) -> Option<HeaderValue> {
+    let field = rpc.method.input().get_field_by_name(PAGE_TOKEN)?;
+    let token = answer.value(rpc.next_page_token.as_ref()?)?;
+    let token = token.as_str().filter(|token| !token.is_empty())?;
     let is_of_this_page = |parameter: &&str| {
         let name = parameter.split('=').next().unwrap_or_default();
         name == field.name() || name == field.json_name()
     };
-    let token = format!("{}={}", field.json_name(), percent::encode(next_page_token));
+    let token = format!("{}={}", field.json_name(), percent::encode(token));
     let query = uri.query().unwrap_or_default();
     let parameters: Vec<&str> = query
         .split('&')

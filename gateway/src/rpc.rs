@@ -6,7 +6,7 @@ use http::{StatusCode, uri::PathAndQuery};
 use platform::{access, serving::MAX_MESSAGE_BYTES};
 use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MessageDescriptor, MethodDescriptor, OneofDescriptor};
 
-use crate::{error::StartError, field_path::FieldPath, json_writer::JsonWriter};
+use crate::{error::StartError, field_path::FieldPath, json_writer::JsonWriter, paging};
 
 /// `ACCESS_PUBLIC` of `holdfast.options.v1.Access`.
 const PUBLIC: i32 = 1;
@@ -46,6 +46,8 @@ pub(crate) struct Rpc {
     pub(crate) json: Option<Arc<JsonWriter>>,
     /// The field of the response that is the entity tag.
     pub(crate) etag: Option<FieldPath>,
+    /// The field of the response that has the token of the next page of a list.
+    pub(crate) next_page_token: Option<FieldPath>,
 }
 
 /// What a success is made of.
@@ -88,6 +90,11 @@ impl Answers {
     }
 }
 
+/// A text field of a message, by name.
+fn text_of(message: &MessageDescriptor, name: &str) -> Option<FieldPath> {
+    FieldPath::single(message, name).filter(|field| field.leaf().kind() == Kind::String)
+}
+
 /// Whether messages of this type are bytes of a type of their own.
 fn is_raw(message: &MessageDescriptor) -> bool {
     message.full_name() == "google.api.HttpBody"
@@ -123,7 +130,8 @@ impl Rpc {
             answers,
             json: matches!(answers, Answers::Json | Answers::Events)
                 .then(|| Arc::new(JsonWriter::new(&method.output()))),
-            etag: FieldPath::single(&method.output(), "etag").filter(|etag| etag.leaf().kind() == Kind::String),
+            etag: text_of(&method.output(), "etag"),
+            next_page_token: text_of(&method.output(), paging::NEXT_PAGE_TOKEN),
         })
     }
 

@@ -6,7 +6,7 @@ use axum::body::{Body, HttpBody as _};
 use futures_util::FutureExt as _;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
-    header::{ALLOW, CONTENT_LENGTH},
+    header::{ALLOW, CONTENT_LENGTH, LINK},
     request::Parts,
 };
 use platform::serving::{HttpService, PeerAddress, RequestId, RequestLogLayer};
@@ -29,7 +29,7 @@ use crate::{
     events::{self, Form},
     forward,
     grpc::{self, Passage},
-    idempotency,
+    idempotency, paging, preferences,
     probes::Probe,
     problem::Problem,
     raw_body, resume,
@@ -238,7 +238,11 @@ impl Gateway {
                         *cookies = Change::Set(browser_sessions::take_tokens(&mut message)?);
                         answer = message.into();
                     }
-                    answer::of(route, &answer)
+                    let mut response = answer::of(route, &answer)?;
+                    if let Some(link) = paging::next(rpc, &head.uri, &answer) {
+                        response.headers_mut().insert(LINK, link);
+                    }
+                    Ok(response)
                 })
             }
             Answers::RawStream => {
@@ -258,7 +262,8 @@ impl Gateway {
             }
         };
         let response = response.map_err(|problem| condition.explain(problem))?;
-        Ok(conditions::not_modified(&head.headers, &head.method, response))
+        let response = conditions::not_modified(&head.headers, &head.method, response);
+        Ok(preferences::apply(&head.headers, &head.method, response))
     }
 
     /// One upload. Whatever the answer is, the client has written its body, within limits, when it comes.

@@ -24,7 +24,11 @@ async fn a_link_leads_to_the_next_page_of_the_same_question() {
         ("HEAD /v1/tasks?pageToken=x&", "/v1/tasks?pageToken=n%3Dxt"),
     ] {
         let answer = world.send(line).await;
-        assert_eq!(answer.header("link"), Some(&*format!("<{next}>; rel=\"next\"")), "{line}");
+        assert_eq!(
+            answer.header("link"),
+            Some(&*format!("<{next}>; rel=\"next\"")),
+            "{line}"
+        );
         world.task.calls();
         world.send(&format!("GET {next}")).await;
         let request: ListTasksRequest = world.task.call().message();
@@ -52,12 +56,19 @@ async fn who_prefers_it_gets_no_body() {
         let answer = world.send_with(line, &headers, body).await;
         assert_eq!((answer.status, &*answer.body), (status, &b""[..]), "{line}");
         assert_eq!(answer.header("preference-applied"), Some("return=minimal"));
-        assert_eq!((answer.header("etag"), answer.header("content-type")), (Some("\"7\""), None));
+        assert_eq!(
+            (answer.header("etag"), answer.header("content-type")),
+            (Some("\"7\""), None)
+        );
         let location = (status == 201).then_some("/v1/tasks/1");
         assert_eq!(answer.header("location"), location);
     }
     let answer = world.send_with("GET /v1/tasks/1", &headers[1..], "").await;
-    assert_eq!((answer.status, answer.header("preference-applied")), (200, None), "it was asked for");
+    assert_eq!(
+        (answer.status, answer.header("preference-applied")),
+        (200, None),
+        "it was asked for"
+    );
     let answer = world.send_with("POST /v1/tasks", &headers, "[]").await;
     answer.assert_names("task");
 }
