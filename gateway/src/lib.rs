@@ -4,7 +4,8 @@
 //! A request walks through the files in this order:
 //!
 //! 1. [`config`] — what the gateway is told; [`error`] — why it may refuse to start.
-//! 2. `service` — all middleware in one function; `compression`; `probes` — `/livez`, `/readyz`; `documents` — pages (`web/`).
+//! 2. `service` — all middleware in one function; `compression`; `probes` — `/livez`, `/readyz`; `documents` — pages (`web/`);
+//!    `openapi` — the document of the routes.
 //! 3. `routes` — the route table, read from `google.api.http`; `template` — one path pattern; `rpc` — what is called.
 //! 4. `deadline`, `body` — how long the request may take, and what it carries, within limits; `upload` — what is
 //!    passed on as it arrives.
@@ -50,6 +51,7 @@ mod idempotency;
 mod json;
 mod json_message;
 mod json_writer;
+mod openapi;
 mod paging;
 mod percent;
 mod preferences;

@@ -134,7 +134,6 @@ impl RouteTable {
     }
 
     /// All routes.
-    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Route> {
         self.routes.iter()
     }

@@ -29,7 +29,9 @@ use crate::{
     events::{self, Form},
     forward,
     grpc::{self, Passage},
-    idempotency, paging, preferences,
+    idempotency,
+    openapi::OpenApi,
+    paging, preferences,
     probes::Probe,
     problem::Problem,
     raw_body, resume,
@@ -51,6 +53,7 @@ struct Gateway {
     bodies: Bodies,
     cors: Cors,
     grpc: Passage,
+    openapi: OpenApi,
     shutdown: CancellationToken,
 }
 
@@ -75,6 +78,7 @@ pub(crate) async fn http_service(config: Config, shutdown: CancellationToken) ->
     let gateway = Arc::new(Gateway {
         sessions: BrowserSessions::new(&routes, upstreams.clone(), clock, issuer)?,
         cors: Cors::new(config.allowed_origins.clone()),
+        openapi: OpenApi::new(&config.contracts, &routes),
         grpc: Passage::new(&config, upstreams.clone(), shutdown.clone()).await,
         config,
         routes,
@@ -135,6 +139,12 @@ impl Gateway {
         if let Some(document) = Document::at(&path) {
             return match method {
                 Method::GET | Method::HEAD => Ok(document.answer()),
+                other => other_method(&other, &Document::METHODS),
+            };
+        }
+        if path == OpenApi::PATH {
+            return match method {
+                Method::GET | Method::HEAD => Ok(self.openapi.answer()),
                 other => other_method(&other, &Document::METHODS),
             };
         }

@@ -105,6 +105,33 @@ impl Template {
         self.segments.clone()
     }
 
+    /// The pattern as OpenAPI has it (Specification 3.1, "Path Templating"), with these names for the wildcards of
+    /// [`Template::variables`] that are one segment; the others are written out.
+    pub(crate) fn with_names(&self, names: &[String]) -> String {
+        let mut path = String::new();
+        for (place, segment) in self.segments.iter().enumerate() {
+            let named = self
+                .variables
+                .iter()
+                .position(|variable| (variable.first..variable.end).contains(&place));
+            path.push('/');
+            match (segment, named.and_then(|named| names.get(named))) {
+                (Segment::Literal(literal), _) => path.push_str(literal),
+                (Segment::Wildcard, Some(name)) => {
+                    path.push('{');
+                    path.push_str(name);
+                    path.push('}');
+                }
+                (Segment::Wildcard, None) => path.push('*'),
+            }
+        }
+        if let Some(verb) = &self.verb {
+            path.push(':');
+            path.push_str(verb);
+        }
+        path
+    }
+
     /// The pattern without its names: two patterns of one shape match the same paths.
     pub(crate) fn shape(&self) -> String {
         let mut shape = String::new();

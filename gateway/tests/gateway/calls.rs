@@ -343,3 +343,16 @@ async fn it_ends_with_the_shutdown() {
     world.shutdown.cancel();
     world.served.await.expect("it ends without a panic");
 }
+
+#[tokio::test]
+async fn the_openapi_document_is_served() {
+    let world = World::start().await;
+    let answer = world.send("GET /openapi.json").await;
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, Some("application/json"))
+    );
+    assert_eq!(answer.json()["openapi"], "3.1.0");
+    let answer = world.send("POST /openapi.json").await;
+    answer.assert_problem(405, "METHOD_NOT_ALLOWED");
+}
