@@ -111,6 +111,8 @@ fn numbers_are_as_reflection_writes_them() {
     assert!(scalars(&f64::NEG_INFINITY.to_le_bytes()).contains("\"double\":\"-Infinity\""));
     let wrapped = |value: &[u8]| same("google.protobuf.DoubleValue", &field(1, WireType::SixtyFourBit, value));
     assert_eq!((&*wrapped(&zero), &*wrapped(&nan)), ("0.0", "null"));
+    let small_zero = field(1, WireType::ThirtyTwoBit, &(-0.0_f32).to_le_bytes());
+    assert_eq!(same("google.protobuf.FloatValue", &small_zero), "0.0");
     // More bits than the field has; the lowest count.
     assert!(same("Scalars", &varint(13, u64::MAX >> 1)).contains("\"int32\":-1"));
     assert!(same("Scalars", &varint(11, u64::MAX)).contains("\"uint32\":4294967295"));
