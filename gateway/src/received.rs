@@ -16,8 +16,7 @@ use crate::{
 /// Fields without presence are always written, defaults included; fields with presence only when they are set.
 const JSON: SerializeOptions = SerializeOptions::new().skip_default_fields(false);
 
-/// A message that decodes.
-#[derive(Debug)]
+/// A message that decodes. It may hold tokens, so it has no `Debug`.
 pub(crate) enum Received {
     /// As it came, with its JSON: on the wire, each field that is no list is there once.
     Written {
