@@ -110,12 +110,12 @@ impl Template {
     pub(crate) fn with_names(&self, names: &[String]) -> String {
         let mut path = String::new();
         for (place, segment) in self.segments.iter().enumerate() {
-            let named = self
+            let variable = self
                 .variables
                 .iter()
                 .position(|variable| (variable.first..variable.end).contains(&place));
             path.push('/');
-            match (segment, named.and_then(|named| names.get(named))) {
+            match (segment, variable.and_then(|variable| names.get(variable))) {
                 (Segment::Literal(literal), _) => path.push_str(literal),
                 (Segment::Wildcard, Some(name)) => {
                     path.push('{');

@@ -156,7 +156,8 @@ fn responses(route: &Route, schemas: &mut Schemas) -> Value {
             };
             json!({"application/json": {"schema": schema}})
         }
-        Answers::Raw | Answers::RawStream => json!({"*/*": {"schema": {"type": "string"}}}),
+        // Of the type that the answer itself says.
+        Answers::Raw | Answers::RawStream => json!({"*/*": {"schema": {}}}),
         Answers::Events => {
             let message = schemas.of_message(&output);
             json!({

@@ -119,10 +119,11 @@ fn well_known(name: &str) -> Option<Value> {
         "google.protobuf.Value" => json!({}),
         "google.protobuf.ListValue" => json!({"type": "array"}),
         "google.protobuf.BoolValue" => json!({"type": ["boolean", "null"]}),
-        "google.protobuf.StringValue" => json!({"type": ["string", "null"]}),
         "google.protobuf.BytesValue" => json!({"type": ["string", "null"], "contentEncoding": "base64"}),
         "google.protobuf.Int32Value" | "google.protobuf.UInt32Value" => json!({"type": ["integer", "null"]}),
-        "google.protobuf.Int64Value" | "google.protobuf.UInt64Value" => json!({"type": ["string", "null"]}),
+        "google.protobuf.StringValue" | "google.protobuf.Int64Value" | "google.protobuf.UInt64Value" => {
+            json!({"type": ["string", "null"]})
+        }
         "google.protobuf.FloatValue" | "google.protobuf.DoubleValue" => json!({"type": ["number", "string", "null"]}),
         _ => return None,
     })

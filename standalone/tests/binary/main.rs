@@ -15,6 +15,7 @@ mod kill_under_load;
 mod killed_refresh;
 mod lifecycle;
 mod logs;
+mod openapi;
 mod process;
 mod readme;
 #[expect(dead_code, reason = "the soak runs use the rest")]
