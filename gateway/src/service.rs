@@ -66,8 +66,8 @@ struct Context<'a> {
     keeps_tokens: bool,
 }
 
-/// All middleware, outermost first: the request's id and its log line; compression; the headers that every answer has, cookies, and
-/// no body for HEAD; errors and panics become problem+json; the routes.
+/// All middleware, outermost first: the request's id and its log line; compression; the headers that every answer
+/// has, cookies, and no body for HEAD; errors and panics become problem+json; the routes.
 ///
 /// Streams of messages end with the shutdown; everything else is left to end by itself.
 pub(crate) async fn http_service(config: Config, shutdown: CancellationToken) -> Result<HttpService, StartError> {
