@@ -54,6 +54,20 @@ pub(crate) fn apply_if_match(
     Ok(Condition::IfMatch)
 }
 
+/// Puts the entity tag of `If-None-Match` into the message of a request that only reads, for a service that can tell
+/// whether it still holds without finding what is asked for. With several tags, or none that can be read, everything
+/// is sent.
+pub(crate) fn apply_if_none_match(headers: &HeaderMap, method: &Method, rpc: &Rpc, message: &mut DynamicMessage) {
+    let Some(field) = rpc.known_etag_field.as_ref().filter(|_| method.is_safe()) else {
+        return;
+    };
+    if let [tag] = &entity_tags(headers, &IF_NONE_MATCH).unwrap_or_default()[..]
+        && tag != "*"
+    {
+        field.set(message, Value::String(tag.clone()));
+    }
+}
+
 impl Condition {
     /// A version that is not the one asked for is a failed precondition if a header asked for it.
     pub(crate) fn explain(self, mut problem: Problem) -> Problem {

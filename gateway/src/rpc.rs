@@ -26,6 +26,8 @@ pub(crate) struct Rpc {
     pub(crate) location: Option<String>,
     /// The field of the request that an If-Match header sets.
     pub(crate) etag_field: Option<FieldPath>,
+    /// The field of the request that an If-None-Match header sets.
+    pub(crate) known_etag_field: Option<FieldPath>,
     /// The field of the request that an Idempotency-Key header sets.
     pub(crate) request_id_field: Option<FieldPath>,
     /// The fields that a PUT replaces, by commas; empty: there is no such PUT.
@@ -120,6 +122,7 @@ impl Rpc {
             success_status: rules.success_status()?,
             location: rules.location()?,
             etag_field: rules.text_field("etag_field", &method.input())?,
+            known_etag_field: rules.known_etag_field()?,
             request_id_field: rules.text_field("request_id_field", &method.input())?,
             put_mask: rules.text("put_mask"),
             max_upload: rules.max_upload()?,
@@ -174,6 +177,14 @@ impl Rules<'_> {
                     self.refuse(format!("the {rule}, {name}, is not a string field of {message}"))
                 }),
         }
+    }
+
+    fn known_etag_field(&self) -> Result<Option<FieldPath>, StartError> {
+        let field = self.text_field("known_etag_field", &self.method.input())?;
+        if field.is_some() && text_of(&self.method.output(), "etag").is_none() {
+            return Err(self.refuse("a known_etag_field is for a response with an etag".to_owned()));
+        }
+        Ok(field)
     }
 
     fn success_status(&self) -> Result<StatusCode, StartError> {

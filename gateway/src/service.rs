@@ -235,6 +235,7 @@ impl Gateway {
         resume::apply(&head.headers, &route.rpc, &mut message)?;
         idempotency::apply(&head.headers, &route.rpc, &mut message)?;
         let condition = conditions::apply_if_match(&head.headers, &head.method, &route.rpc, &mut message)?;
+        conditions::apply_if_none_match(&head.headers, &head.method, &route.rpc, &mut message);
         let metadata = self.metadata(&head, context.request_id);
         let (upstreams, rpc) = (&self.upstreams, &route.rpc);
         let cookies = &mut *context.cookies;

@@ -12,6 +12,7 @@ use crate::{
     owner::OwnerId,
     pages::READ_AT_ONCE,
     query::Query,
+    store::Listed,
     task::Task,
     tasks::Tasks,
     transfer::{Exported, Exporter, Format},
@@ -104,7 +105,7 @@ impl Writing {
                 }
                 Stage::After(cursor) => {
                     let store = &self.tasks.store;
-                    let tasks = store
+                    let Listed { tasks, .. } = store
                         .list(self.owner, &self.query, cursor.as_ref(), READ_AT_ONCE)
                         .await?;
                     let cursor = tasks.last().map(|task| self.query.order.after(task));

@@ -6,7 +6,7 @@
 //!   comes of a change; `requests` — what has its effect once; [`task`] — the noun.
 //! - [`pages`] — lists; [`query`] — what they are asked for; [`condition`] — which tasks, from fields, from a `filter` and
 //!   within `bounds`; [`order`] — in which order, and from where on; `folding` — what counts as the same text; `tokens` —
-//!   where it goes on.
+//!   where it goes on; `list_etag` — whether it has changed.
 //! - `batches` — several at once; `statistics` — how many there are.
 //! - `sync` — what changed since; `watch` — what changes from now on; [`news`] — whose tasks changed, `announcer` — as the
 //!   other processes hear of it.
@@ -32,6 +32,7 @@ mod folding;
 pub mod fuzzing;
 mod imports;
 mod latest;
+mod list_etag;
 mod masks;
 pub mod news;
 pub mod order;

@@ -4,6 +4,7 @@ use proto::task::v1 as wire;
 
 use crate::{
     error::TaskError,
+    list_etag,
     order::{Cursor, Order},
     owner::OwnerId,
     query::{self, Query},
@@ -25,6 +26,17 @@ pub struct Page {
     pub tasks: Vec<Task>,
     /// The token of the next page; empty if this is the last one.
     pub next_page_token: String,
+    /// By what the client knows whether it has changed; empty if only reading it tells.
+    pub etag: String,
+}
+
+/// What was read for a page.
+struct Read {
+    tasks: Vec<Task>,
+    /// Whether more follow.
+    more: bool,
+    /// Every change up to this `change_seq` was there before the first was read.
+    seq: i64,
 }
 
 impl Tasks {
@@ -49,7 +61,19 @@ impl Tasks {
             }
         }
         let (page_size, query) = violations.accept(page_size.zip(query))?;
-        let (tasks, more) = self.read_page(owner, &query, after, page_size).await?;
+        // What is purged leaves the trash without a change_seq.
+        let etag = |seq| (!request.show_deleted).then(|| list_etag::of(owner, request, seq));
+        if !request.known_etag.is_empty()
+            && let Some(etag) = etag(self.store.position(owner).await?.last_seq)
+            && etag == request.known_etag
+        {
+            return Ok(Page {
+                tasks: Vec::new(),
+                next_page_token: String::new(),
+                etag,
+            });
+        }
+        let Read { tasks, more, seq } = self.read_page(owner, &query, after, page_size).await?;
         let next_page_token = match tasks.last() {
             Some(last) if more => {
                 let cursor = query.order.after(last).encode();
@@ -57,17 +81,21 @@ impl Tasks {
             }
             _ => String::new(),
         };
-        Ok(Page { tasks, next_page_token })
+        Ok(Page {
+            tasks,
+            next_page_token,
+            etag: etag(seq).unwrap_or_default(),
+        })
     }
 
-    /// The tasks of a page, and whether more follow.
     async fn read_page(
         &self,
         owner: OwnerId,
         query: &Query,
         mut after: Option<Cursor>,
         page_size: usize,
-    ) -> Result<(Vec<Task>, bool), TaskError> {
+    ) -> Result<Read, TaskError> {
+        let mut first_seq = None;
         let mut tasks = Vec::new();
         let mut bytes = 0;
         // In another order each part would be sorted for anew; of such reads only a few run at once.
@@ -80,18 +108,20 @@ impl Tasks {
             // One more than the page holds tells whether another page follows.
             let wanted = (page_size + 1 - tasks.len()).min(at_once);
             let read = self.store.list(owner, query, after.as_ref(), wanted).await?;
-            let exhausted = read.len() < wanted;
-            for task in read {
+            let exhausted = read.tasks.len() < wanted;
+            let seq = *first_seq.get_or_insert(read.read_seq);
+            for task in read.tasks {
                 bytes += task.encoded_bytes();
                 let full = tasks.len() == page_size || bytes > MAX_PAGE_BYTES;
                 if full {
-                    return Ok((tasks, true));
+                    return Ok(Read { tasks, more: true, seq });
                 }
                 after = Some(query.order.after(&task));
                 tasks.push(task);
             }
             if exhausted {
-                return Ok((tasks, false));
+                let more = false;
+                return Ok(Read { tasks, more, seq });
             }
         }
     }

@@ -73,6 +73,7 @@ pub(crate) fn identity(request: &wire::ListTasksRequest) -> Vec<u8> {
     let common = wire::ListTasksRequest {
         page_size: 0,
         page_token: String::new(),
+        known_etag: String::new(),
         ..request.clone()
     };
     common.encode_to_vec()

@@ -38,6 +38,33 @@ async fn a_link_leads_to_the_next_page_of_the_same_question() {
     assert_eq!(world.send("GET /v1/tasks").await.header("link"), None, "the last page");
 }
 
+/// The service is told what the client has, so that it need not find it.
+#[tokio::test]
+async fn a_list_that_the_client_has_is_not_sent_again() {
+    let world = World::start().await;
+    world.task.replies(Reply::message(&ListTasksResponse {
+        etag: "seven".to_owned(),
+        ..ListTasksResponse::default()
+    }));
+    for (condition, told, status) in [
+        ("if-none-match: \"seven\"", "seven", 304),
+        ("if-none-match: W/\"seven-gzip\"", "seven", 304),
+        ("if-none-match: \"six\"", "six", 200),
+        ("if-none-match: \"six\", \"seven\"", "", 304),
+        ("if-none-match: *", "", 304),
+        ("if-none-match: \"", "", 200),
+        ("accept: */*", "", 200),
+    ] {
+        let answer = world
+            .send_with("GET /v1/tasks?state=TASK_STATE_ACTIVE", &[condition], "")
+            .await;
+        let request: ListTasksRequest = world.task.call().message();
+        assert_eq!((&*request.known_etag, answer.status), (told, status), "{condition}");
+        assert_eq!(answer.header("etag"), Some("\"seven\""), "{condition}");
+        assert_eq!(answer.body.is_empty(), status == 304, "{condition}");
+    }
+}
+
 #[tokio::test]
 async fn who_prefers_it_gets_no_body() {
     let world = World::start().await;

@@ -6,6 +6,28 @@ use serde_json::json;
 use crate::world::World;
 
 #[tokio::test]
+async fn a_list_that_the_client_has_is_not_sent_again() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let authorization = ada.authorization();
+    let list = async |known: &str| {
+        let headers = [("authorization", &*authorization), ("if-none-match", known)];
+        world.send(Method::GET, "/v1/tasks?tag=home", &headers, None).await
+    };
+    let empty = list("\"\"").await;
+    assert_eq!(empty.status, 200, "{empty:?}");
+    assert_eq!(list(empty.header("etag")).await.status, 304);
+    let body = json!({"title": "Buy milk", "tags": ["home"]});
+    ada.send(&world, Method::POST, "/v1/tasks", Some(&body)).await;
+    let one = list(empty.header("etag")).await;
+    assert_eq!(
+        (one.status.as_u16(), one.json["tasks"].as_array().map(Vec::len)),
+        (200, Some(1))
+    );
+    assert_eq!(list(one.header("etag")).await.status, 304);
+}
+
+#[tokio::test]
 async fn a_task_lives_from_creation_to_deletion() {
     let world = World::new().await;
     let ada = world.person("ada").await;

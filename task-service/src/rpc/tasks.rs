@@ -58,6 +58,7 @@ impl TaskService for TaskRpc {
         Ok(Response::new(wire::ListTasksResponse {
             tasks: encode_all(page.tasks),
             next_page_token: page.next_page_token,
+            etag: page.etag,
         }))
     }
 
@@ -330,7 +331,7 @@ mod tests {
             let reckoned = task.encoded_bytes();
             let list = wire::ListTasksResponse {
                 tasks: vec![encode(task)],
-                next_page_token: String::new(),
+                ..wire::ListTasksResponse::default()
             };
             assert!(list.encoded_len() <= reckoned, "{} > {reckoned}", list.encoded_len());
         }

@@ -5,6 +5,8 @@ use platform::{
     database::{Assembly, Engine, Statement, statement},
 };
 
+use uuid::Uuid;
+
 use super::tags;
 use crate::{
     condition::{Condition, DueBound, TextField, TimeField},
@@ -14,9 +16,11 @@ use crate::{
     query::Query,
 };
 
+/// With the position of the same moment, which saves asking for it.
 const NEWEST: &str = "
     SELECT task_id, version, change_seq, title, description, completed, priority, tags, due_time, due_zone,
-           create_time, update_time, complete_time, delete_time
+           create_time, update_time, complete_time, delete_time,
+           (SELECT next_seq - 1 FROM owner_state WHERE owner_id = $1) AS read_seq
     FROM tasks
     WHERE owner_id = $1 AND delete_time IS NULL AND completed IN ($2, $3) AND (create_time, task_id) < ($4, $5)
     ORDER BY create_time DESC, task_id DESC
@@ -62,40 +66,55 @@ pub(super) fn asked<E: Engine>(owner: OwnerId, query: &Query, after: Option<&Cur
     sql.statement()
 }
 
-/// The list that is asked for most, as one fixed statement that stays prepared: newest first, by state at most. `None`
-/// if the query asks for another.
-pub(super) fn newest<E: Engine>(
-    owner: OwnerId,
-    query: &Query,
-    after: Option<&Cursor>,
+/// The list that is asked for most: newest first, by state at most.
+#[derive(Clone, Copy)]
+pub(super) struct Newest {
+    completed: bool,
+    or_completed: bool,
+    before: (Timestamp, Uuid),
     limit: i64,
-) -> Option<Statement<E>> {
-    if query.deleted_after.is_some() || query.order != Order::newest_first() {
-        return None;
+}
+
+impl Newest {
+    /// `None` if the query asks for another list.
+    pub(super) fn of(query: &Query, after: Option<&Cursor>, limit: i64) -> Option<Self> {
+        if query.deleted_after.is_some() || query.order != Order::newest_first() {
+            return None;
+        }
+        let (completed, or_completed) = match &query.condition {
+            Condition::All(conditions) => match conditions.as_slice() {
+                [] => (false, true),
+                [Condition::Completed(completed)] => (*completed, *completed),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let before = match after {
+            None => (LAST_TIME, Uuid::max()),
+            Some(cursor) => match cursor.values.as_slice() {
+                [OrderValue::Time(Some(time))] => (*time, cursor.task_id),
+                _ => return None,
+            },
+        };
+        Some(Self {
+            completed,
+            or_completed,
+            before,
+            limit,
+        })
     }
-    let (completed, or_completed) = match &query.condition {
-        Condition::All(conditions) => match conditions.as_slice() {
-            [] => (false, true),
-            [Condition::Completed(completed)] => (*completed, *completed),
-            _ => return None,
-        },
-        _ => return None,
-    };
-    let (create_time, task_id) = match after {
-        None => (LAST_TIME, uuid::Uuid::max()),
-        Some(cursor) => match cursor.values.as_slice() {
-            [OrderValue::Time(Some(time))] => (*time, cursor.task_id),
-            _ => return None,
-        },
-    };
-    let newest = statement::<E>(NEWEST)
-        .bind(owner.as_uuid())
-        .bind(completed)
-        .bind(or_completed)
-        .bind(create_time)
-        .bind(task_id)
-        .bind(limit);
-    Some(newest)
+
+    /// One fixed statement, which stays prepared.
+    pub(super) fn statement<E: Engine>(self, owner: OwnerId) -> Statement<E> {
+        let (create_time, task_id) = self.before;
+        statement::<E>(NEWEST)
+            .bind(owner.as_uuid())
+            .bind(self.completed)
+            .bind(self.or_completed)
+            .bind(create_time)
+            .bind(task_id)
+            .bind(self.limit)
+    }
 }
 
 fn and<E: Engine>(sql: &mut Assembly<E>, write: impl FnOnce(&mut Assembly<E>)) {

@@ -113,6 +113,15 @@ pub enum Imported {
     OwnerErased,
 }
 
+/// A part of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its tasks.
+    pub tasks: Vec<Task>,
+    /// Every change up to this `change_seq` was there when the tasks were read.
+    pub read_seq: i64,
+}
+
 /// A part of what changed among the tasks of an owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changes {
@@ -219,7 +228,7 @@ pub trait TaskStore: Send + Sync + 'static {
         query: &Query,
         after: Option<&Cursor>,
         limit: usize,
-    ) -> Result<Vec<Task>, StoreError>;
+    ) -> Result<Listed, StoreError>;
 
     /// Must return the tasks that changed after a place in the owner's order of changes, each once, in that order, deleted
     /// ones too, at most `limit`; fewer only if no more follow. Purged tasks are not among them;

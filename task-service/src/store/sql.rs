@@ -9,8 +9,9 @@ use platform::{
 use uuid::Uuid;
 
 use super::{
-    Changes, Days, Edit, Effect, Erased, Imported, Operation, Position, Purged, Refusal, Statistics, TaskStore,
-    Written, lists,
+    Changes, Days, Edit, Effect, Erased, Imported, Listed, Operation, Position, Purged, Refusal, Statistics, TaskStore,
+    Written,
+    lists::{self, Newest},
     removal::{self, plan_purge},
     repetitions::{Repetition, remember, repetition},
     sequence::{Taken, position},
@@ -134,17 +135,17 @@ impl<E: Engine> TaskStore for SqlTaskStore<E> {
         query: &Query,
         after: Option<&Cursor>,
         limit: usize,
-    ) -> Result<Vec<Task>, StoreError> {
+    ) -> Result<Listed, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        if let Some(list) = lists::newest::<E>(owner, query, after, limit) {
+        if let Some(list) = Newest::of(query, after, limit) {
             return self
                 .database
-                .read(move |connection| Box::pin(tasks_of::<E>(list, connection)))
+                .read(move |connection| Box::pin(newest::<E>(owner, list, connection)))
                 .await;
         }
         let list = lists::asked::<E>(owner, query, after, limit);
         self.database
-            .read_long(move |connection| Box::pin(tasks_of::<E>(list, connection)))
+            .read_long(move |connection| Box::pin(asked::<E>(owner, list, connection)))
             .await
     }
 
@@ -314,6 +315,34 @@ async fn change<E: Engine>(
         plan_purge::<E>(connection, owner, due).await?;
     }
     Ok(Ok(altered))
+}
+
+/// Each row tells the position; where there is none it is asked for, before what it must not be ahead of.
+async fn newest<E: Engine>(
+    owner: OwnerId,
+    list: Newest,
+    connection: &mut Connection<'_, E>,
+) -> Result<Listed, sqlx::Error> {
+    let rows = list.statement::<E>(owner).all(connection).await?;
+    let Some(first) = rows.first() else {
+        return asked(owner, list.statement(owner), connection).await;
+    };
+    Ok(Listed {
+        read_seq: first.get("read_seq")?,
+        tasks: rows.iter().map(task_of_row::<E>).collect::<Result<_, _>>()?,
+    })
+}
+
+async fn asked<E: Engine>(
+    owner: OwnerId,
+    list: Statement<E>,
+    connection: &mut Connection<'_, E>,
+) -> Result<Listed, sqlx::Error> {
+    let before = position::<E>(connection, owner).await?;
+    Ok(Listed {
+        tasks: tasks_of::<E>(list, connection).await?,
+        read_seq: before.last_seq,
+    })
 }
 
 /// Changes are committed in their order, so what is read has everything up to the position of before. What was purged

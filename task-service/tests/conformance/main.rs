@@ -50,6 +50,7 @@ macro_rules! on_engine {
             pages::every_task_is_listed_once_newest_first,
             pages::tasks_that_come_and_go_move_no_others,
             pages::a_filter_leaves_out_the_other_state,
+            pages::a_list_says_how_far_it_was_read,
             sequence::a_hundred_parallel_creations_leave_no_gap,
             sequence::a_hundred_owners_each_begin_at_one,
             sequence::refusals_use_no_number,

@@ -1,6 +1,13 @@
 //! `list`.
 
-use task_service::{change::Change, condition::Condition, order::Cursor, owner::OwnerId, query::Query, task::Task};
+use task_service::{
+    change::Change,
+    condition::{Condition, TextField},
+    order::Cursor,
+    owner::OwnerId,
+    query::Query,
+    task::Task,
+};
 
 use crate::world::World;
 
@@ -9,7 +16,7 @@ async fn page(world: &World, owner: OwnerId, after: Option<Cursor>, limit: usize
         .store
         .list(owner, &Query::everything(), after.as_ref(), limit)
         .await;
-    page.expect("the store answers")
+    page.expect("the store answers").tasks
 }
 
 fn after(task: &Task) -> Cursor {
@@ -83,7 +90,53 @@ pub(crate) async fn a_filter_leaves_out_the_other_state(world: World) {
             ..Query::everything()
         };
         let listed = world.store.list(anna, &query, None, 10).await;
-        let listed: Vec<_> = listed.expect("the store answers").iter().map(|task| task.id).collect();
+        let listed: Vec<_> = listed
+            .expect("the store answers")
+            .tasks
+            .iter()
+            .map(|task| task.id)
+            .collect();
         assert_eq!(&listed, expected);
     }
+}
+
+/// The position is never ahead of the tasks: with nothing to list, in every way to list.
+pub(crate) async fn a_list_says_how_far_it_was_read(world: World) {
+    let anna = world.somebody().await;
+    let searched = Condition::Contains {
+        field: TextField::Either,
+        text: "nothing has this".to_owned(),
+    };
+    let queries = [
+        Condition::everything(),
+        Condition::Completed(true),
+        Condition::Not(Box::new(Condition::Completed(true))),
+        searched,
+    ]
+    .map(|condition| Query {
+        condition,
+        ..Query::everything()
+    });
+    for expected in 0..3 {
+        for query in &queries {
+            let listed = world.store.list(anna, query, None, 10).await;
+            assert_eq!(listed.expect("the store answers").read_seq, expected, "{query:?}");
+        }
+        world.task(anna, "a change").await;
+    }
+    // Whatever is written meanwhile.
+    let writing = async {
+        for _ in 0..30 {
+            world.task(anna, "another").await;
+        }
+    };
+    let reading = async {
+        for _ in 0..30 {
+            let listed = world.store.list(anna, &queries[0], None, 1000).await;
+            let listed = listed.expect("the store answers");
+            let newest = listed.tasks.iter().map(|task| task.change_seq).max();
+            assert!(newest >= Some(listed.read_seq), "{newest:?}, {}", listed.read_seq);
+        }
+    };
+    tokio::join!(writing, reading);
 }

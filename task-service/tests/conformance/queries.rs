@@ -243,7 +243,7 @@ pub(crate) async fn what_is_listed_is_what_a_model_picks_and_sorts(world: World)
         loop {
             let after = listed.last().map(|task| query.order.after(task));
             let page = world.store.list(anna, &query, after.as_ref(), limit).await;
-            let page = page.expect("the store answers");
+            let page = page.expect("the store answers").tasks;
             let full = page.len() == limit;
             listed.extend(page);
             if !full {
@@ -271,7 +271,7 @@ pub(crate) async fn a_search_finds_whatever_the_case_and_the_accents(world: Worl
             .list(anna, &query, None, 10)
             .await
             .expect("the store answers");
-        found.len() == 1
+        found.tasks.len() == 1
     };
     for text in [
         "creme brulee",

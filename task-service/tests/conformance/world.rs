@@ -158,7 +158,7 @@ impl World {
     pub(crate) async fn list(&self, owner: OwnerId) -> Vec<Task> {
         let everything = Query::everything();
         let all = self.store.list(owner, &everything, None, 1000).await;
-        all.expect("the store answers")
+        all.expect("the store answers").tasks
     }
 
     pub(crate) fn edit(&self, id: Uuid, change: Change) -> Edit {

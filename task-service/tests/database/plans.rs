@@ -104,7 +104,7 @@ async fn use_the_store(store: &dyn TaskStore) {
             ..Query::everything()
         };
         let page = store.list(seventh, &query, None, limit).await.expect("it answers");
-        assert_eq!(page.len(), limit, "the seed is not what is looked for");
+        assert_eq!(page.tasks.len(), limit, "the seed is not what is looked for");
     }
     let changes = store.changes(seventh, 50, 25).await.expect("it answers");
     assert_eq!(changes.tasks.len(), 25, "the seed is not what is looked for");

@@ -1,12 +1,14 @@
 //! Pages over the wire, and tokens that only fit where they were made.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use prost::Message as _;
-use proto::task::v1::{ListTasksRequest, ListTasksResponse, Task, TaskState};
+use proto::task::v1::{DeleteTaskRequest, ListTasksRequest, ListTasksResponse, Task, TaskState, UpdateTaskRequest};
 use tonic::{Code, Status};
 
 use crate::world::{Person, World, assert_told, titled};
+
+const ID: &str = "01a1fdcd-fc7a-7b1a-ab02-3a323b439614";
 
 async fn page(
     person: &mut Person,
@@ -61,6 +63,111 @@ async fn every_task_is_on_one_page_whatever_their_size() {
     }
     assert_eq!(token, "");
     assert_eq!(listed, order);
+}
+
+/// The same request of the same person, and nothing has changed: nothing else has the same tag.
+#[tokio::test]
+async fn an_etag_tells_whether_a_list_has_changed() {
+    let world = World::start().await;
+    let (mut anna, mut ben) = (world.somebody(), world.somebody());
+    let ask = |request: ListTasksRequest| {
+        move |person: &mut Person| {
+            let mut tasks = person.tasks.clone();
+            async move { tasks.list_tasks(request).await.expect("a page").into_inner() }
+        }
+    };
+    let requests = [
+        ListTasksRequest::default(),
+        ListTasksRequest {
+            page_size: 1,
+            ..ListTasksRequest::default()
+        },
+        ListTasksRequest {
+            state: TaskState::Completed.into(),
+            ..ListTasksRequest::default()
+        },
+        ListTasksRequest {
+            search: "milk".to_owned(),
+            ..ListTasksRequest::default()
+        },
+    ];
+    let mut seen = HashSet::new();
+    let task = titled("Buy milk");
+    for round in ["nothing", "created", "changed", "deleted"] {
+        match round {
+            "nothing" => {}
+            "created" => {
+                anna.create(Task {
+                    id: ID.to_owned(),
+                    ..task.clone()
+                })
+                .await;
+                anna.create(titled("another")).await;
+                ben.create(titled("Buy milk")).await;
+                ben.create(titled("another")).await;
+            }
+            "changed" => {
+                let task = Task {
+                    id: ID.to_owned(),
+                    completed: true,
+                    ..Task::default()
+                };
+                let request = UpdateTaskRequest {
+                    task: Some(task),
+                    ..UpdateTaskRequest::default()
+                };
+                anna.tasks.update_task(request).await.expect("a task");
+            }
+            _ => {
+                let request = DeleteTaskRequest {
+                    id: ID.to_owned(),
+                    ..DeleteTaskRequest::default()
+                };
+                anna.tasks.delete_task(request).await.expect("a task");
+            }
+        }
+        for request in &requests {
+            let first = ask(request.clone())(&mut anna).await;
+            assert!(seen.insert(first.etag.clone()), "{round}: {request:?}");
+            let again = ListTasksRequest {
+                known_etag: first.etag.clone(),
+                ..request.clone()
+            };
+            let unchanged = ask(again.clone())(&mut anna).await;
+            let expected = ListTasksResponse {
+                etag: first.etag.clone(),
+                ..ListTasksResponse::default()
+            };
+            assert_eq!(unchanged, expected, "{round}: {request:?}");
+            let bens = ask(again)(&mut ben).await;
+            assert_ne!(bens.etag, first.etag, "another person's list");
+            let stale = ListTasksRequest {
+                known_etag: "stale".to_owned(),
+                ..request.clone()
+            };
+            let whole = ask(stale)(&mut anna).await;
+            assert_eq!(
+                (whole.tasks, whole.etag),
+                (first.tasks, first.etag),
+                "{round}: {request:?}"
+            );
+        }
+    }
+    // What is purged leaves it without a trace.
+    let with_trash = ListTasksRequest {
+        show_deleted: true,
+        ..ListTasksRequest::default()
+    };
+    assert_eq!(ask(with_trash)(&mut anna).await.etag, "");
+    // A page token is not bound to it, and what is wrong is wrong in any case.
+    let first = ask(requests[1].clone())(&mut anna).await;
+    let malformed = ListTasksRequest {
+        known_etag: first.etag,
+        page_size: -1,
+        ..ListTasksRequest::default()
+    };
+    let refused = anna.tasks.list_tasks(malformed).await;
+    assert_told(refused, Code::InvalidArgument, "FIELD_INVALID", &["page_size"]);
 }
 
 #[tokio::test]
