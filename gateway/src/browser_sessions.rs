@@ -166,7 +166,7 @@ impl BrowserSessions {
         if let Some(refresh) = &cookies.refresh {
             let deadline = Deadline::of(headers)?;
             let message = with_refresh_token(&self.logout, refresh);
-            forward::unary(&self.upstreams, &self.logout, message, metadata, deadline).await?;
+            forward::unary(&self.upstreams, &self.logout, &message, metadata, deadline).await?;
         }
         Ok(Change::Gone)
     }
@@ -182,7 +182,7 @@ impl BrowserSessions {
             let message = with_refresh_token(&rpc, refresh);
             async move {
                 let deadline = Deadline::default();
-                let answer = forward::unary(&upstreams, &rpc, message, metadata, deadline).await?;
+                let answer = forward::unary(&upstreams, &rpc, &message, metadata, deadline).await?;
                 take_tokens(&mut answer.into_message()?)
             }
             .boxed()

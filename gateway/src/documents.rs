@@ -20,7 +20,22 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'",
 );
 
-const DOCUMENTS: [Document; 3] = [
+const DOCUMENTS: [Document; 6] = [
+    Document {
+        path: "/docs",
+        content_type: "text/html; charset=utf-8",
+        content: include_str!("../web/docs.html"),
+    },
+    Document {
+        path: "/docs.js",
+        content_type: "text/javascript; charset=utf-8",
+        content: include_str!("../web/docs.js"),
+    },
+    Document {
+        path: "/docs.css",
+        content_type: "text/css; charset=utf-8",
+        content: include_str!("../web/docs.css"),
+    },
     Document {
         path: "/reset-password",
         content_type: "text/html; charset=utf-8",

@@ -6,10 +6,11 @@ use futures_util::stream::{BoxStream, try_unfold};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::AUTHORIZATION};
 use platform::{
     clock::Clock,
+    entropy::SystemEntropy,
     service_credential::{
         CLIENT_ADDRESS_METADATA, CLIENT_USER_AGENT_METADATA, METADATA as SERVICE_TOKEN_METADATA, Role, ServiceKeys,
     },
-    serving::REQUEST_ID,
+    serving::{REQUEST_ID, TraceContext},
 };
 use prost_reflect::DynamicMessage;
 use tokio::time::{Instant, timeout_at};
@@ -42,10 +43,14 @@ const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 pub(crate) fn metadata(
     headers: &HeaderMap,
     request_id: &str,
+    trace: Option<&TraceContext>,
     address: Option<IpAddr>,
     service_token: &str,
 ) -> MetadataMap {
     let mut metadata = HeaderMap::new();
+    if let Some(trace) = trace {
+        trace.write(&mut metadata, &SystemEntropy);
+    }
     // All of them: that two credentials are one too many is for the service to say.
     for credential in headers.get_all(AUTHORIZATION) {
         metadata.append(AUTHORIZATION, credential.clone());
@@ -80,6 +85,18 @@ pub(crate) fn service_token(keys: &ServiceKeys, clock: &dyn Clock) -> String {
 
 /// Calls a method and waits for its answer, until the deadline.
 pub(crate) async fn unary(
+    upstreams: &Upstreams,
+    rpc: &Rpc,
+    message: &DynamicMessage,
+    metadata: MetadataMap,
+    deadline: Deadline,
+) -> Result<Received, Problem> {
+    let call = || unary_once(upstreams, rpc, message.clone(), metadata.clone(), deadline);
+    let retries = upstreams.retries(rpc.upstream);
+    retries.run(rpc.may_be_repeated(message), deadline, call).await
+}
+
+async fn unary_once(
     upstreams: &Upstreams,
     rpc: &Rpc,
     message: DynamicMessage,
@@ -175,6 +192,18 @@ pub(crate) struct BrokenOff;
 
 /// Calls a method that answers with a stream, and waits for the first message, until the deadline.
 pub(crate) async fn streaming(
+    upstreams: &Upstreams,
+    rpc: &Arc<Rpc>,
+    message: &DynamicMessage,
+    metadata: MetadataMap,
+    deadline: Deadline,
+) -> Result<Begun, Problem> {
+    let call = || streaming_once(upstreams, rpc, message.clone(), metadata.clone(), deadline);
+    let retries = upstreams.retries(rpc.upstream);
+    retries.run(rpc.may_be_repeated(message), deadline, call).await
+}
+
+async fn streaming_once(
     upstreams: &Upstreams,
     rpc: &Arc<Rpc>,
     message: DynamicMessage,

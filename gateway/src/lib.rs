@@ -18,6 +18,7 @@
 //!    `cross_site`, `scheme`, `cors` — what other sites' pages may, and from where a session may begin.
 //!    `grpc` — gRPC and gRPC-Web, which are passed on as they are.
 //! 8. `upstreams`, `stream_channels`, `client`, `forward`, `codec` — where it goes, for whom, and the call itself;
+//!    `retries` — made again where nothing answered;
 //!    `received` — what comes back, made JSON by `json_writer`.
 //! 9. `answer` — the success, as JSON; `raw_body` — as the bytes of `google.api.HttpBody`, streamed or not; `events` —
 //!    as a stream of messages, in the form that `accept` finds; `problem`, `error_table` — everything else, as
@@ -61,6 +62,7 @@ mod raw_body;
 mod received;
 mod refreshes;
 mod resume;
+mod retries;
 mod routes;
 mod rpc;
 mod scalar;

@@ -190,6 +190,11 @@ impl Problem {
         response
     }
 
+    /// Whether no service answered. One that says when to come back did.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.reason == "UNAVAILABLE" && matches!(self.hint, Hint::None)
+    }
+
     /// After how long a retry may succeed, if that is known.
     pub(crate) fn retry_delay(&self) -> Option<Duration> {
         match (&self.hint, self.status) {

@@ -11,6 +11,14 @@ use crate::{error::StartError, field_path::FieldPath, json_writer::JsonWriter, p
 /// `ACCESS_PUBLIC` of `holdfast.options.v1.Access`.
 const PUBLIC: i32 = 1;
 
+/// `google.protobuf.MethodOptions.IdempotencyLevel`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Idempotency {
+    Unknown,
+    NoSideEffects,
+    Idempotent,
+}
+
 /// What the gateway calls.
 #[derive(Debug)]
 pub(crate) struct Rpc {
@@ -20,6 +28,8 @@ pub(crate) struct Rpc {
     pub(crate) path: PathAndQuery,
     /// Which upstream serves it.
     pub(crate) upstream: usize,
+    /// Whether a call that may have arrived can be made again (`idempotency_level`).
+    idempotency: Idempotency,
     /// The status of a success.
     pub(crate) success_status: StatusCode,
     /// The template of the Location header of a success, with fields of the response.
@@ -119,6 +129,7 @@ impl Rpc {
             path: PathAndQuery::try_from(path).map_err(|error| rules.refuse(error.to_string()))?,
             method: method.clone(),
             upstream,
+            idempotency: rules.idempotency(),
             success_status: rules.success_status()?,
             location: rules.location()?,
             etag_field: rules.text_field("etag_field", &method.input())?,
@@ -136,6 +147,17 @@ impl Rpc {
             etag: text_of(&method.output(), "etag"),
             next_page_token: text_of(&method.output(), paging::NEXT_PAGE_TOKEN),
         })
+    }
+
+    /// Whether a call with this message, which may have arrived, can be made again and comes to the same. Not if it asks for
+    /// a version, which the first may have changed.
+    pub(crate) fn may_be_repeated(&self, message: &DynamicMessage) -> bool {
+        let etag = self.etag_field.as_ref().and_then(|field| field.get(message));
+        match self.idempotency {
+            Idempotency::Unknown => false,
+            Idempotency::NoSideEffects => true,
+            Idempotency::Idempotent => etag.is_none_or(|etag| etag.as_str().is_none_or(str::is_empty)),
+        }
     }
 
     /// Why the gateway refuses to start: something about the method as a whole.
@@ -179,6 +201,16 @@ impl Rules<'_> {
         }
     }
 
+    fn idempotency(&self) -> Idempotency {
+        let options = self.method.options();
+        let level = options.get_field_by_name("idempotency_level");
+        match level.and_then(|level| level.as_enum_number()) {
+            Some(1) => Idempotency::NoSideEffects,
+            Some(2) => Idempotency::Idempotent,
+            _ => Idempotency::Unknown,
+        }
+    }
+
     fn known_etag_field(&self) -> Result<Option<FieldPath>, StartError> {
         let field = self.text_field("known_etag_field", &self.method.input())?;
         if field.is_some() && text_of(&self.method.output(), "etag").is_none() {
@@ -210,13 +242,7 @@ impl Rules<'_> {
     }
 
     fn cache_seconds(&self, answers: Answers) -> Result<Option<NonZeroU32>, StartError> {
-        const NO_SIDE_EFFECTS: i32 = 1;
-        let has_no_side_effects = self
-            .method
-            .options()
-            .get_field_by_name("idempotency_level")
-            .and_then(|level| level.as_enum_number())
-            == Some(NO_SIDE_EFFECTS);
+        let has_no_side_effects = self.idempotency() == Idempotency::NoSideEffects;
         let seconds = self.number("cache_seconds");
         let cache_seconds = u32::try_from(seconds).map(NonZeroU32::new).map_err(|_| {
             self.refuse(format!(

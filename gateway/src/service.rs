@@ -9,7 +9,7 @@ use http::{
     header::{ALLOW, CONTENT_LENGTH, LINK},
     request::Parts,
 };
-use platform::serving::{HttpService, PeerAddress, RequestId, RequestLogLayer};
+use platform::serving::{HttpService, PeerAddress, RequestId, RequestLogLayer, TraceContext};
 use prost_reflect::{DynamicMessage, Value};
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
@@ -78,7 +78,7 @@ pub(crate) async fn http_service(config: Config, shutdown: CancellationToken) ->
     let gateway = Arc::new(Gateway {
         sessions: BrowserSessions::new(&routes, upstreams.clone(), clock, issuer)?,
         cors: Cors::new(config.allowed_origins.clone()),
-        openapi: OpenApi::new(&config.contracts, &routes),
+        openapi: OpenApi::default(),
         grpc: Passage::new(&config, upstreams.clone(), shutdown.clone()).await,
         config,
         routes,
@@ -144,7 +144,7 @@ impl Gateway {
         }
         if path == OpenApi::PATH {
             return match method {
-                Method::GET | Method::HEAD => Ok(self.openapi.answer()),
+                Method::GET | Method::HEAD => Ok(self.openapi.answer(&self.config.contracts, &self.routes)),
                 other => other_method(&other, &Document::METHODS),
             };
         }
@@ -241,7 +241,7 @@ impl Gateway {
         let cookies = &mut *context.cookies;
         let response = match rpc.answers {
             Answers::Json | Answers::Raw => {
-                let call = |metadata| forward::unary(upstreams, rpc, message.clone(), metadata, deadline);
+                let call = |metadata| forward::unary(upstreams, rpc, &message, metadata, deadline);
                 let answered = self.sessions.call(&head, rpc, metadata, cookies, call).await;
                 answered.and_then(|mut answer| {
                     if context.keeps_tokens {
@@ -257,7 +257,7 @@ impl Gateway {
                 })
             }
             Answers::RawStream => {
-                let call = |metadata| forward::streaming(upstreams, rpc, message.clone(), metadata, deadline);
+                let call = |metadata| forward::streaming(upstreams, rpc, &message, metadata, deadline);
                 let begun = self.sessions.call(&head, rpc, metadata, cookies, call).await;
                 begun
                     .and_then(raw_body::streamed)
@@ -265,7 +265,7 @@ impl Gateway {
             }
             Answers::Events => {
                 let form = Form::of(&head.headers)?;
-                let call = |metadata| forward::streaming(upstreams, rpc, message.clone(), metadata, deadline);
+                let call = |metadata| forward::streaming(upstreams, rpc, &message, metadata, deadline);
                 let begun = self.sessions.call(&head, rpc, metadata, cookies, call).await;
                 begun
                     .map(|begun| events::body(self.stream(form, context.request_id), begun))
@@ -323,7 +323,8 @@ impl Gateway {
         let peer = head.extensions.get::<PeerAddress>();
         let address = peer.map(|peer| client::address(peer.0.ip(), &head.headers, &self.config.trusted_proxies));
         let service_token = forward::service_token(&self.config.service_keys, &*self.config.clock);
-        forward::metadata(&head.headers, request_id, address, &service_token)
+        let trace = head.extensions.get::<TraceContext>();
+        forward::metadata(&head.headers, request_id, trace, address, &service_token)
     }
 
     /// How a stream of messages is written for a request.

@@ -3,8 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::Uri;
-use platform::{channel, tls::ClientTls};
+use platform::channel::Destination;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::transport::Channel;
 
@@ -16,8 +15,7 @@ const MOST_CHANNELS: usize = 128;
 
 /// The channels for lasting calls to one upstream, as many as there are calls for.
 pub(crate) struct StreamChannels {
-    addresses: Vec<Uri>,
-    tls: ClientTls,
+    destination: Destination,
     open: Mutex<Vec<Open>>,
 }
 
@@ -33,11 +31,10 @@ pub(crate) struct Place {
 }
 
 impl StreamChannels {
-    /// To these addresses; none is open yet.
-    pub(crate) fn new(addresses: &[Uri], tls: &ClientTls) -> Self {
+    /// To this upstream; none is open yet.
+    pub(crate) fn new(destination: Destination) -> Self {
         Self {
-            addresses: addresses.to_vec(),
-            tls: tls.clone(),
+            destination,
             open: Mutex::default(),
         }
     }
@@ -49,7 +46,7 @@ impl StreamChannels {
             Some(place) => place,
             None if open.len() < MOST_CHANNELS => {
                 let new = Open {
-                    channel: channel::connect(&self.addresses, &self.tls),
+                    channel: self.destination.channel(),
                     places: Arc::new(Semaphore::new(CALLS_PER_CHANNEL)),
                 };
                 let place = new.place();
@@ -80,11 +77,15 @@ impl Open {
 
 #[cfg(test)]
 mod tests {
+    use http::Uri;
+    use platform::tls::ClientTls;
+
     use super::*;
 
     #[tokio::test]
     async fn channels_come_and_go_with_the_calls() {
-        let channels = StreamChannels::new(&[Uri::from_static("http://127.0.0.1:1")], &ClientTls::default());
+        let nowhere = Destination::new(&[Uri::from_static("http://127.0.0.1:1")], &ClientTls::default());
+        let channels = StreamChannels::new(nowhere);
         let open = || channels.open.lock().expect("no panic").len();
         let take = |number: usize| -> Vec<Place> { (0..number).map(|_| channels.place().expect("room")).collect() };
         let (first, second) = (take(CALLS_PER_CHANNEL), take(CALLS_PER_CHANNEL));

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use platform::{
-    channel,
+    channel::Destination,
     serving::{Check, Readiness},
 };
 use tokio::time::timeout;
@@ -13,6 +13,7 @@ use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus,
 use crate::{
     config::Config,
     problem::Problem,
+    retries::Retries,
     stream_channels::{Place, StreamChannels},
 };
 
@@ -34,21 +35,29 @@ pub(crate) fn serving(service: &str) -> Option<usize> {
 pub(crate) struct Upstreams {
     channels: [Channel; UPSTREAMS.len()],
     streams: [StreamChannels; UPSTREAMS.len()],
+    retries: [Retries; UPSTREAMS.len()],
 }
 
 impl Upstreams {
     /// Channels to the configured addresses; they connect when first used.
     pub(crate) fn new(config: &Config) -> Self {
-        let addresses = [&config.auth_addr, &config.task_addr];
+        let destinations =
+            [&config.auth_addr, &config.task_addr].map(|addresses| Destination::new(addresses, &config.tls));
         Self {
-            channels: addresses.map(|addresses| channel::connect(addresses, &config.tls)),
-            streams: addresses.map(|addresses| StreamChannels::new(addresses, &config.tls)),
+            channels: destinations.each_ref().map(Destination::channel),
+            streams: destinations.map(StreamChannels::new),
+            retries: UPSTREAMS.map(|_| Retries::new(config.entropy.clone())),
         }
     }
 
     /// The channel to an upstream, and its name for the log.
     pub(crate) fn get(&self, upstream: usize) -> (Channel, &'static str) {
         (self.channels[upstream].clone(), UPSTREAMS[upstream].0)
+    }
+
+    /// What calls to an upstream may cost beyond themselves.
+    pub(crate) fn retries(&self, upstream: usize) -> &Retries {
+        &self.retries[upstream]
     }
 
     /// Room for a call to an upstream that lasts, and the upstream's name for the log.

@@ -1,7 +1,7 @@
 //! The HTTP interface as an OpenAPI document (3.1), made from the same routes that answer, so that it cannot say
 //! anything else.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use axum::body::{Body, Bytes};
 use http::{
@@ -14,28 +14,28 @@ use serde_json::{Map, Value, json};
 use crate::routes::RouteTable;
 
 mod comments;
+mod errors;
+mod examples;
 mod operations;
 mod schemas;
 mod sessions;
 
 use comments::Comments;
+use examples::Examples;
 use schemas::Schemas;
 
-/// The document, as it is sent.
-pub(crate) struct OpenApi(Bytes);
+/// The document, as it is sent. It is made when it is asked for first: few ask, and the making takes memory.
+#[derive(Default)]
+pub(crate) struct OpenApi(OnceLock<Bytes>);
 
 impl OpenApi {
     /// Where it is.
     pub(crate) const PATH: &'static str = "/openapi.json";
 
-    /// Of these routes.
-    pub(crate) fn new(contracts: &DescriptorPool, routes: &RouteTable) -> Self {
-        Self(document(contracts, routes).to_string().into())
-    }
-
-    /// The answer. It is asked for anew each time, because it changes with the binary.
-    pub(crate) fn answer(&self) -> Response<Body> {
-        let mut response = Response::new(Body::from(self.0.clone()));
+    /// The answer for these routes. It is asked for anew each time, because it changes with the binary.
+    pub(crate) fn answer(&self, contracts: &DescriptorPool, routes: &RouteTable) -> Response<Body> {
+        let text = self.0.get_or_init(|| document(contracts, routes).to_string().into());
+        let mut response = Response::new(Body::from(text.clone()));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -47,16 +47,18 @@ impl OpenApi {
 fn document(contracts: &DescriptorPool, routes: &RouteTable) -> Value {
     let comments = Comments::of(contracts);
     let mut schemas = Schemas::new(&comments);
+    #[expect(clippy::expect_used, reason = "what was built in is read by a test")]
+    let examples = Examples::read().expect("examples");
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for route in routes.iter() {
         let method = route.http_method.as_str().to_lowercase();
-        let operation = operations::operation(route, &comments, &mut schemas);
+        let operation = operations::operation(route, &comments, &examples, &mut schemas);
         paths
             .entry(operations::path(route))
             .or_default()
             .insert(method, operation);
     }
-    sessions::add(&mut paths);
+    sessions::add(&mut paths, routes, &comments);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -68,12 +70,7 @@ fn document(contracts: &DescriptorPool, routes: &RouteTable) -> Value {
         "paths": paths,
         "components": {
             "schemas": with_problem(schemas.into_mentioned()),
-            "responses": {
-                "Problem": {
-                    "description": "Why it was not done. `reason` is for programs.",
-                    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-                },
-            },
+            "headers": headers(),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "session": {
@@ -84,6 +81,17 @@ fn document(contracts: &DescriptorPool, routes: &RouteTable) -> Value {
                 },
             },
         },
+    })
+}
+
+fn headers() -> Value {
+    let header = |description: &str| json!({"description": description, "schema": {"type": "string"}});
+    json!({
+        "ETag": header("The version of the answer, in quotes (RFC 9110, section 8.8.3)."),
+        "Link": header("Where the next page is: `<...>; rel=\"next\"` (RFC 8288). Absent on the last page."),
+        "Location": header("Where what was created is."),
+        "Retry-After": header("After how many seconds to try again."),
+        "WWW-Authenticate": header("The challenge (RFC 6750, section 3)."),
     })
 }
 

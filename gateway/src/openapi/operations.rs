@@ -1,11 +1,13 @@
 //! A route as an operation of OpenAPI.
 
-use http::Method;
+use http::{Method, StatusCode};
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
 
 use super::{
     comments::{Comments, first_sentence},
+    errors::Errors,
+    examples::{Example, Examples},
     schemas::Schemas,
 };
 use crate::{
@@ -26,21 +28,32 @@ pub(super) fn path(route: &Route) -> String {
 }
 
 /// The operation of a route.
-pub(super) fn operation(route: &Route, comments: &Comments, schemas: &mut Schemas) -> Value {
+pub(super) fn operation(route: &Route, comments: &Comments, examples: &Examples, schemas: &mut Schemas) -> Value {
     let method = &route.rpc.method;
     let service = method.parent_service();
     let comment = comments.before(&method.parent_file(), method.path());
+    let id = format!(
+        "{}_{}_{}",
+        service.name(),
+        method.name(),
+        route.http_method.as_str().to_lowercase()
+    );
+    let mut responses = responses(route, schemas);
+    responses.extend(Errors::of(route, comments).responses());
     let mut operation = json!({
-        "operationId": format!("{}_{}_{}", service.name(), method.name(), route.http_method.as_str().to_lowercase()),
+        "operationId": id,
         "tags": [service.name()],
         "summary": first_sentence(&comment),
         "description": comment,
         "parameters": parameters(route, schemas),
-        "responses": responses(route, schemas),
+        "responses": responses,
         "security": [],
     });
     if let Some(body) = body(route, schemas) {
         operation["requestBody"] = body;
+    }
+    if let Some(example) = examples.of(&id) {
+        add_example(&mut operation, route, example);
     }
     if route.rpc.needs_user {
         operation["security"] = json!([{"bearer": []}, {"session": []}]);
@@ -107,6 +120,12 @@ fn headers(route: &Route) -> Vec<Value> {
             "The entity tag that the client has: if it is still that, 304.",
         ));
     }
+    if !is_safe && rpc.answers == Answers::Json {
+        headers.push(header(
+            "Prefer",
+            "`return=minimal` leaves out the body of the answer (RFC 7240).",
+        ));
+    }
     if rpc.request_id_field.is_some() {
         let description = "Makes repetitions safe for 24 hours: 1 to 64 printable ASCII characters.";
         headers.push(header("Idempotency-Key", description));
@@ -146,7 +165,28 @@ fn whole(route: &Route, input: &MessageDescriptor, schemas: &mut Schemas) -> Val
     schemas.object(input, |field| !is_bound(field))
 }
 
-fn responses(route: &Route, schemas: &mut Schemas) -> Value {
+/// Puts an example where its parts belong.
+fn add_example(operation: &mut Value, route: &Route, example: &Example) {
+    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+        if let Some(value) = parameter["name"].as_str().and_then(|name| example.parameters.get(name)) {
+            parameter["example"] = value.clone();
+        }
+    }
+    let success = route.rpc.success_status.as_str();
+    let contents = [
+        ("/requestBody/content".to_owned(), &example.body),
+        (format!("/responses/{success}/content"), &example.answer),
+    ];
+    for (place, value) in contents {
+        let content = operation.pointer_mut(&place).and_then(Value::as_object_mut);
+        for (content, value) in content.into_iter().flat_map(Map::values_mut).zip(value) {
+            content["example"] = value.clone();
+        }
+    }
+}
+
+/// The success, and what is none but no error either.
+fn responses(route: &Route, schemas: &mut Schemas) -> Map<String, Value> {
     let output = route.rpc.method.output();
     let content = match route.rpc.answers {
         Answers::Json => {
@@ -169,16 +209,27 @@ fn responses(route: &Route, schemas: &mut Schemas) -> Value {
     let mut responses = Map::new();
     let status = route.rpc.success_status;
     let description = status.canonical_reason().unwrap_or("Success");
-    responses.insert(
-        status.as_u16().to_string(),
-        json!({"description": description, "content": content}),
-    );
+    let mut success = json!({"description": description, "content": content});
+    let headers = [
+        ("ETag", route.rpc.etag.is_some()),
+        ("Link", route.rpc.next_page_token.is_some()),
+        ("Location", route.rpc.location.is_some()),
+    ];
+    for (name, _) in headers.iter().filter(|(_, is_there)| *is_there) {
+        success["headers"][name] = json!({"$ref": format!("#/components/headers/{name}")});
+    }
+    responses.insert(status.as_u16().to_string(), success);
+    if !route.http_method.is_safe() && route.rpc.answers == Answers::Json && status != StatusCode::CREATED {
+        responses.insert(
+            "204".to_owned(),
+            json!({"description": "Done; `Prefer: return=minimal` asked for no body"}),
+        );
+    }
     if route.rpc.etag.is_some() && route.http_method == Method::GET {
         responses.insert(
             "304".to_owned(),
             json!({"description": "The client has this version already"}),
         );
     }
-    responses.insert("default".to_owned(), json!({"$ref": "#/components/responses/Problem"}));
-    Value::Object(responses)
+    responses
 }

@@ -78,7 +78,7 @@ async fn an_empty_answer_is_written_with_its_defaults() {
     let answer = world.send("GET /v1/tasks").await;
     assert_eq!(
         (answer.status, answer.json()),
-        (200, json!({"tasks": [], "nextPageToken": ""}))
+        (200, json!({"tasks": [], "nextPageToken": "", "etag": ""}))
     );
     assert_eq!((answer.header("location"), answer.header("etag")), (None, None));
 }

@@ -1,6 +1,7 @@
 //! The far end of a gateway: a service that keeps what it was sent and answers what it was told.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     net::SocketAddr,
     sync::{Arc, Mutex},
@@ -91,6 +92,8 @@ pub(crate) struct FarEnd {
 }
 
 struct FarState {
+    /// What it replies first, once each.
+    first: VecDeque<Reply>,
     reply: Reply,
     health: ServingStatus,
     calls: Vec<Call>,
@@ -101,6 +104,7 @@ impl FarEnd {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(Mutex::new(FarState {
+            first: VecDeque::new(),
             reply: Reply::Message(Bytes::new()),
             health: ServingStatus::Serving,
             calls: Vec::new(),
@@ -125,6 +129,11 @@ impl FarEnd {
     /// From now on it replies so.
     pub(crate) fn replies(&self, reply: Reply) {
         self.state.lock().expect("no panic").reply = reply;
+    }
+
+    /// It replies so to the next calls, before what it replies to all.
+    pub(crate) fn replies_first(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.state.lock().expect("no panic").first.extend(replies);
     }
 
     /// From now on its health service answers so.
@@ -167,7 +176,7 @@ async fn answer(state: &Mutex<FarState>, request: Request<Body>) -> Response<Bod
             // After the compression flag and the length.
             message: body.slice(5..),
         });
-        state.reply.clone()
+        state.first.pop_front().unwrap_or_else(|| state.reply.clone())
     };
     respond(reply).await
 }

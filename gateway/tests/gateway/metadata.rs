@@ -35,6 +35,7 @@ async fn only_what_is_listed_goes_on() {
     let ours = [
         "authorization",
         "x-request-id",
+        "traceparent",
         METADATA,
         CLIENT_ADDRESS_METADATA,
         CLIENT_USER_AGENT_METADATA,
@@ -51,6 +52,25 @@ async fn only_what_is_listed_goes_on() {
         .verify(&token, &*world.clock)
         .expect("the token is good");
     assert_eq!(peer.role(), Role::Gateway);
+}
+
+#[tokio::test]
+async fn a_trace_goes_on() {
+    let world = World::start().await;
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736";
+    let parent = format!("traceparent: {trace}-00f067aa0ba902b7-01");
+    let headers = [&*parent, "tracestate: vendor=1"];
+    world.send_with("GET /v1/tasks", &headers, "").await;
+    let call = world.task.call();
+    let parent = call.values("traceparent")[0];
+    assert!(parent.starts_with(trace) && parent.ends_with("-01"), "{parent}");
+    assert!(!parent.contains("00f067aa0ba902b7"), "a span of its own");
+    assert_eq!(call.values("tracestate"), ["vendor=1"]);
+    // Without one it begins here.
+    world.send("GET /v1/tasks").await;
+    let call = world.task.call();
+    assert!(call.values("traceparent")[0].ends_with("-00"));
+    assert!(call.values("tracestate").is_empty());
 }
 
 #[tokio::test]

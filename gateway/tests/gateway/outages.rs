@@ -1,5 +1,6 @@
 //! Services that are gone, silent, broken, or not ours. None of it ever looks like a bad token.
 
+use platform::wire_error::WireError;
 use tonic::Status;
 
 use crate::{
@@ -26,6 +27,49 @@ async fn a_service_that_is_not_there_is_unavailable() {
         matches!(&*wrong, [only] if only.starts_with("task-service: ")),
         "{wrong:?}"
     );
+}
+
+/// Once or twice; and only what may be made twice, and was not answered by the service itself.
+#[tokio::test]
+async fn what_nothing_answered_is_asked_again() {
+    let world = World::start().await;
+    let busy = || Reply::Status(WireError::unavailable("the database does not answer").into());
+    let with_etag = r#"{"etag": "1"}"#;
+    for (line, body, replies, calls, status) in [
+        ("GET /v1/tasks/1", "", vec![Reply::Broken], 2, 200),
+        ("GET /v1/tasks", "", vec![Reply::Http(502), Reply::Broken], 3, 200),
+        (
+            "GET /v1/tasks",
+            "",
+            vec![Reply::Broken, Reply::Broken, Reply::Broken],
+            3,
+            503,
+        ),
+        ("GET /v1/tasks", "", vec![busy()], 1, 503),
+        ("GET /v1/tasks", "", vec![Reply::Broken, busy()], 2, 503),
+        ("GET /v1/tasks:export", "", vec![Reply::Broken], 2, 200),
+        ("POST /v1/tasks/1:complete", "{}", vec![Reply::Broken], 2, 200),
+        ("POST /v1/tasks/1:complete", with_etag, vec![Reply::Broken], 1, 503),
+        ("PATCH /v1/tasks/1/complete", "", vec![Reply::Broken], 1, 503),
+        ("POST /v1/tasks", r#"{"title": "x"}"#, vec![Reply::Broken], 1, 503),
+    ] {
+        let world = &world;
+        world.task.replies_first(replies);
+        let answer = world.send_with(line, &["content-type: application/json"], body).await;
+        let made = world.task.calls();
+        assert_eq!((answer.status, made.len()), (status, calls), "{line} {body}");
+        let same = made
+            .iter()
+            .all(|call| call.values("x-request-id") == made[0].values("x-request-id"));
+        assert!(same, "{made:?}");
+    }
+    // An outage of many calls is not made worse than by some.
+    world.task.replies(Reply::Broken);
+    let outage = (0..100).map(|_| world.send("GET /v1/tasks"));
+    let answers = futures_util::future::join_all(outage).await;
+    assert!(answers.iter().all(|answer| answer.status == 503));
+    let made = world.task.calls().len();
+    assert!((101..=180).contains(&made), "{made}");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service};
 use tracing::Instrument as _;
 
+use super::trace_context::TraceContext;
 use crate::entropy::{SystemEntropy, uuid_v4};
 
 /// The header that carries the request's id, in and out.
@@ -23,7 +24,7 @@ const MAX_REQUEST_ID_BYTES: usize = 64;
 #[derive(Clone, Debug)]
 pub struct RequestId(pub Arc<str>);
 
-/// Gives each request an id, puts it into the logs of everything done for it and into the answer, and
+/// Gives each request an id and a trace, puts both into the logs of everything done for it, the id into the answer, and
 /// writes one line when it is answered. The line names the method or path, never its query.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestLogLayer;
@@ -58,9 +59,11 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let id = request_id(request.headers().get(REQUEST_ID));
         request.extensions_mut().insert(RequestId(id.clone()));
+        let trace = TraceContext::of(request.headers(), &SystemEntropy);
         let method = request.method().clone();
         let path: Arc<str> = request.uri().path().into();
-        let span = tracing::info_span!("request", request.id = &*id);
+        let span = tracing::info_span!("request", request.id = &*id, trace.id = %trace.trace_id());
+        request.extensions_mut().insert(trace);
         let began = Instant::now();
         let answer = self.inner.call(request);
         Box::pin(

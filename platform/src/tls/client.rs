@@ -1,6 +1,6 @@
 //! TLS of the connections to other services.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
@@ -8,7 +8,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 use super::{
     AUTHORITY, CERTIFICATE, IdentityFiles, KEY,
     files::{authorities, certificates, do_not_fit, private_key, provider, text},
-    watched::{LOOK_EVERY, Watched},
+    watched::Watched,
 };
 use crate::configuration::Mistake;
 
@@ -18,9 +18,6 @@ use crate::configuration::Mistake;
 pub struct ClientTls(Option<Arc<Watched<Arc<ClientTlsConfig>>>>);
 
 impl ClientTls {
-    /// How often it may change.
-    pub(crate) const LOOK_EVERY: Duration = LOOK_EVERY;
-
     pub(super) fn new(own: Option<IdentityFiles>, authority: Option<PathBuf>) -> Result<Self, Mistake> {
         let own_files = own.iter().flat_map(|own| [&own.certificate, &own.key]);
         let files: Vec<PathBuf> = own_files.chain(&authority).cloned().collect();

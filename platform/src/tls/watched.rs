@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::configuration::Mistake;
 
 /// How often the files are looked at, at most.
-pub(super) const LOOK_EVERY: Duration = Duration::from_mins(1);
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 type Load<T> = Box<dyn Fn() -> Result<T, Mistake> + Send + Sync>;
 

@@ -9,6 +9,8 @@ mod compose;
 mod data;
 mod database_roles;
 mod durability;
+mod examples;
+mod gateways;
 mod grpcurl;
 mod keys;
 mod kill_under_load;
@@ -18,7 +20,6 @@ mod logs;
 mod openapi;
 mod process;
 mod readme;
-#[expect(dead_code, reason = "the soak runs use the rest")]
 mod rest;
 mod tls;
 mod verifiers;

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use http::{Method, Request, header};
+use http::{HeaderMap, Method, Request, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -23,6 +23,7 @@ pub(crate) struct Rest {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
     pub(crate) text: String,
 }
 
@@ -45,7 +46,7 @@ impl Rest {
         self.send(Method::POST, path, &headers, body.to_string().into()).await
     }
 
-    async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Bytes) -> Answer {
+    pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Bytes) -> Answer {
         let uri = format!("http://{}{path}", self.address);
         let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in headers {
@@ -53,10 +54,10 @@ impl Rest {
         }
         let sent = self.client.request(request.body(Full::from(body)).unwrap());
         let response = timeout(DEADLINE, sent).await.unwrap().unwrap();
-        let status = response.status().as_u16();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = timeout(DEADLINE, response.into_body().collect()).await.unwrap();
         let text = String::from_utf8(body.unwrap().to_bytes().into()).unwrap();
-        Answer { status, text }
+        Answer { status, headers, text }
     }
 }
 

@@ -7,7 +7,11 @@
 #[path = "../binary/process.rs"]
 mod process;
 
-use std::{path::Path, process::Command};
+use std::{
+    fs::{self, File},
+    path::Path,
+    process::Command,
+};
 
 use platform::testing::Workspace;
 use process::{Process, command, run};
@@ -16,14 +20,15 @@ use proto::auth::v1::{LoginRequest, RegisterRequest, auth_service_client::AuthSe
 const EMAIL: &str = "ada@example.com";
 const OTHER: &str = "another staple for the horse";
 
-/// Runs a story, which ends with an error where the page is not as it should be.
-fn browse(story: &str, arguments: &[&str]) {
+/// Runs a story, which ends with an error where the page is not as it should be; returns what it prints.
+fn browse(story: &str, arguments: &[&str]) -> String {
     let playwright = std::env::var("PLAYWRIGHT_CORE").unwrap_or_else(|_| panic!("scripts/test sets PLAYWRIGHT_CORE"));
     let told = run(Command::new("node")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(story))
         .args(arguments)
         .env("PLAYWRIGHT_CORE", playwright));
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    String::from_utf8(told.stdout).unwrap()
 }
 
 /// PW-13, BR-09: the link that an operator prints, opened by the person.
@@ -46,10 +51,43 @@ async fn a_reset_link_is_followed() {
         .env("HOLDFAST_ISSUER", format!("http://{}", process.gateway))
         .args(["accounts", "reset-password", EMAIL]));
     let link = String::from_utf8(link.stdout).unwrap();
-    tokio::task::block_in_place(|| browse("reset_password.mjs", &[link.trim(), OTHER]));
+    let shown = tokio::task::block_in_place(|| browse("reset_password.mjs", &[link.trim(), OTHER]));
+    assert_eq!(shown, "");
     let login = LoginRequest {
         email: EMAIL.to_owned(),
         password: OTHER.to_owned(),
     };
     auth.login(login).await.unwrap();
+}
+
+#[test]
+fn the_documentation_shows_the_whole_api() {
+    let workspace = Workspace::new();
+    let process = Process::start(workspace.path());
+    let shown = browse("docs.mjs", &[&format!("http://{}", process.gateway)]);
+    assert_eq!(shown, "");
+    process.kill();
+}
+
+/// BR-01, BR-02, BR-07, BR-08, LG-02.
+#[test]
+fn a_person_lives_in_a_browser() {
+    let workspace = Workspace::new();
+    let log = workspace.path().join("log");
+    let mut command = command(&workspace.path().join("data"));
+    command.env("HOLDFAST_LOG", "debug").stderr(File::create(&log).unwrap());
+    // Renewed when it ends within ten seconds.
+    let process = Process::start_as(command.env("HOLDFAST_ACCESS_TOKEN_TTL", "12s"));
+    let tokens = browse("session.mjs", &[&format!("http://{}", process.gateway), "3"]);
+    process.kill();
+    let tokens: Vec<String> = serde_json::from_str(&tokens).unwrap();
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("/session/register"), "the log is that of this run");
+    for secret in tokens
+        .iter()
+        .map(String::as_str)
+        .chain(["grace@example.com", "correct horse"])
+    {
+        assert!(!log.contains(secret), "the log has {secret}");
+    }
 }

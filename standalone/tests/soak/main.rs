@@ -14,6 +14,7 @@ mod killed_refresh;
 mod process;
 #[path = "../replicas/random_calls/mod.rs"]
 mod random_calls;
+#[expect(dead_code, reason = "the tests of the binary use the rest")]
 #[path = "../binary/rest.rs"]
 mod rest;
 #[path = "../binary/verifiers.rs"]
