@@ -71,6 +71,7 @@ mod stream_channels;
 mod template;
 #[cfg(test)]
 mod testing;
+mod unread;
 mod update_mask;
 mod upload;
 mod upstreams;
