@@ -21,4 +21,5 @@ mod readme;
 #[expect(dead_code, reason = "the soak runs use the rest")]
 mod rest;
 mod tls;
+mod tour;
 mod verifiers;
