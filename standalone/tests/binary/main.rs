@@ -5,6 +5,7 @@
 mod accounts;
 mod auth_away;
 mod away;
+mod clients;
 mod compose;
 mod data;
 mod database_roles;
@@ -18,7 +19,6 @@ mod logs;
 mod openapi;
 mod process;
 mod readme;
-#[expect(dead_code, reason = "the soak runs use the rest")]
 mod rest;
 mod tls;
 mod tour;
