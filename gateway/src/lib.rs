@@ -71,7 +71,6 @@ mod stream_channels;
 mod template;
 #[cfg(test)]
 mod testing;
-mod unread;
 mod update_mask;
 mod upload;
 mod upstreams;

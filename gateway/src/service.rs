@@ -38,7 +38,6 @@ use crate::{
     routes::{Found, Route, RouteTable},
     rpc::Answers,
     scheme, security_headers,
-    unread::Unread,
     upload::Upload,
     upstreams::{self, Upstreams},
 };
@@ -68,8 +67,7 @@ struct Context<'a> {
 }
 
 /// All middleware, outermost first: the request's id and its log line; compression; the headers that every answer
-/// has, cookies, and no body for HEAD; errors and panics become problem+json; what was not read of the request is; the
-/// routes.
+/// has, cookies, and no body for HEAD; errors and panics become problem+json; the routes.
 ///
 /// Streams of messages end with the shutdown; everything else is left to end by itself.
 pub(crate) async fn http_service(config: Config, shutdown: CancellationToken) -> Result<HttpService, StartError> {
@@ -101,7 +99,6 @@ impl Gateway {
         let is_head = request.method() == Method::HEAD;
         let asked = cors::Asked::of(&request);
         let request_id = request_id(&request);
-        let (request, unread) = Unread::of(request);
         let (head, body) = request.into_parts();
         let is_https = scheme::is_https(&head, &self.config.trusted_proxies);
         let mut cookies = Change::None;
@@ -111,7 +108,6 @@ impl Gateway {
             keeps_tokens: false,
         };
         let answered = catch_panic(self.answer(Request::from_parts(head, body), context)).await;
-        unread.discard().await;
         let mut response = answered.unwrap_or_else(|problem| problem.into_response(&request_id));
         cookies.write(response.headers_mut());
         self.cors.write(&asked, &mut response);

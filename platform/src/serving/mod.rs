@@ -9,6 +9,7 @@ mod health;
 mod readiness;
 mod request_log;
 mod sockets;
+mod unread;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ pub use health::{add_reflection, health_service};
 pub use readiness::{Check, Readiness};
 pub use request_log::{REQUEST_ID, RequestId, RequestLogLayer};
 pub use sockets::Sockets;
+pub use unread::{DISCARD_TIME, discard};
 
 use crate::{access::AccessTable, verification::AuthenticationLayer};
 
