@@ -1,6 +1,6 @@
 //! What a request carries, read within limits.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -9,21 +9,16 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 use http_body_util::BodyExt as _;
-use platform::serving::MAX_MESSAGE_BYTES;
+use platform::serving::{MAX_MESSAGE_BYTES, discard};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{timeout, timeout_at},
+    time::timeout_at,
 };
 
 use crate::{
     deadline::{self, Deadline},
     problem::Problem,
 };
-
-/// The largest body that is read, in bytes. Of one over [`MAX_MESSAGE_BYTES`] all is thrown away: an answer that
-/// is sent while the client still writes is often lost to a connection reset.
-const MAX_DISCARDED_BYTES: usize = 8 * 1024 * 1024;
-const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 /// How many bytes of unanswered requests are kept in memory at most, in KiB: many clients that send slowly must
 /// not add up.
@@ -119,19 +114,6 @@ pub(crate) fn broken() -> Problem {
     )
 }
 
-/// Reads on, of a body of which so many bytes were read already, up to 8 MiB or 5 seconds. Whether all of it came in
-/// time changes nothing for the answer.
-pub(crate) async fn discard(body: &mut Body, mut already: usize) {
-    let read = async {
-        while already < MAX_DISCARDED_BYTES
-            && let Some(Ok(frame)) = body.frame().await
-        {
-            already += frame.data_ref().map_or(0, Bytes::len);
-        }
-    };
-    timeout(DISCARD_TIME, read).await.ok();
-}
-
 /// The one type that the headers give a body, which is not compressed any more; MEDIA_TYPE_UNSUPPORTED otherwise.
 pub(crate) fn content_type(headers: &HeaderMap) -> Result<&str, Problem> {
     let unsupported = |detail: &str| Problem::new("MEDIA_TYPE_UNSUPPORTED", detail);
@@ -172,6 +154,8 @@ fn is_json(media_type: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use platform::serving::DISCARD_TIME;
+
     use super::*;
 
     #[test]

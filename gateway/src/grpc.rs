@@ -6,7 +6,7 @@ use std::{
     convert::Infallible,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -250,8 +250,16 @@ impl HttpBody for Held {
     type Data = Bytes;
     type Error = Status;
 
+    /// Without the empty frame that ends most requests: passed on, it is not the last one, and a service ends a connection
+    /// on which it got a hundred of those.
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        loop {
+            let polled = ready!(Pin::new(&mut self.body).poll_frame(context));
+            let is_empty = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(Bytes::is_empty);
+            if !polled.as_ref().is_some_and(|frame| frame.as_ref().is_ok_and(is_empty)) {
+                return Poll::Ready(polled);
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {

@@ -8,6 +8,7 @@ use std::{pin::pin, time::Duration};
 use axum::body::{Body, HttpBody as _};
 use futures_util::stream::{BoxStream, StreamExt as _, unfold};
 use http_body_util::BodyExt as _;
+use platform::serving::discard;
 use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
 use tokio::{sync::mpsc, time::timeout};
 
@@ -106,7 +107,7 @@ impl Upload {
     /// Reads what is left, within limits, so that the answer arrives.
     pub(crate) async fn discard(&mut self) {
         if !self.body.is_end_stream() {
-            body::discard(&mut self.body, 0).await;
+            discard(&mut self.body, 0).await;
         }
     }
 

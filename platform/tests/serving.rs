@@ -388,6 +388,20 @@ async fn a_deadline_ends_a_stream_in_its_middle() {
     answer.is(Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
 }
 
+/// The answer to a call without a token is known before its message has come. What comes then is no error, of which a
+/// connection bears only some: it is everybody's, if it is the gateway's.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_are_refused_do_not_end_their_connection() {
+    let (world, _serving) = World::new().await.start();
+    let client = world.connect().await;
+    for _ in 0..100 {
+        let calls = (0..20).map(|_| client.answer(Call::of(GET_TASK)));
+        for answer in futures_util::future::join_all(calls).await {
+            answer.is(Code::Unauthenticated, "TOKEN_MISSING");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_malformed_deadline_is_refused() {
     let (world, _serving) = World::new().await.start();

@@ -86,6 +86,17 @@ async fn a_grpc_call_is_passed_on_with_what_the_gateway_knows_of_its_client() {
 }
 
 #[tokio::test]
+async fn many_calls_are_passed_on_by_one_connection() {
+    let world = World::start().await;
+    world.task.replies(Reply::message(&task()));
+    let mut client = client(&world);
+    for _ in 0..300 {
+        let request = GetTaskRequest { id: "1".to_owned() };
+        assert_eq!(client.get_task(request).await.expect("a task").into_inner(), task());
+    }
+}
+
+#[tokio::test]
 async fn errors_come_back_whole() {
     let world = World::start().await;
     let refusal = WireError::field("task.title", "must not be empty");

@@ -1,6 +1,9 @@
 //! Requests that are too much, or not what they should be. None of them reaches a service.
 
-use crate::world::World;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tonic::{Code, Status};
+
+use crate::{far_end::Reply, reader::Reader, world::World};
 
 const JSON: &str = "content-type: application/json";
 
@@ -17,6 +20,46 @@ async fn a_body_over_2_mib_is_refused_and_the_answer_arrives() {
         answer.assert_problem(413, "MESSAGE_TOO_LARGE");
     }
     assert!(world.task.calls().is_empty());
+}
+
+/// Clients write head and body one after the other. Who has the answer before the body must not close the connection.
+#[tokio::test]
+async fn an_answer_that_needs_no_body_waits_until_it_is_written() {
+    let world = World::start().await;
+    let no = Reply::Status(Status::new(Code::Unauthenticated, "no"));
+    world.task.replies(no);
+    let web = "content-type: application/grpc-web\r\ncontent-length: 5\r\n";
+    let json = "content-type: application/json\r\ncontent-length: 5\r\n";
+    for (line, headers, answer) in [
+        ("POST /holdfast.task.v1.TaskService/GetTask", web, "grpc-status: 16"),
+        ("POST /holdfast.task.v1.TaskService/Juggle", web, "grpc-status: 12"),
+        ("POST /holdfast.task.v1.TaskService/GetTask", json, "415 "),
+        ("POST /v1/nowhere", json, "404 "),
+        ("DELETE /v1/tasks", json, "405 "),
+    ] {
+        let mut client = Reader::send(&world, line, headers).await;
+        client.0.write_all(&[0]).await.expect("it is taken");
+        // Another is answered in full meanwhile.
+        world.send("GET /openapi.json").await;
+        client.0.write_all(&[0; 4]).await.expect("it is taken");
+        let next = b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        client.0.write_all(next).await.expect("it is taken");
+        let mut read = String::new();
+        client.0.read_to_string(&mut read).await.expect("it answers");
+        assert!(read.contains(answer), "{line}: {read}");
+        assert_eq!(read.matches("HTTP/1.1 ").count(), 2, "{line}: {read}");
+    }
+}
+
+/// A client that sends its body only when it is asked to is not asked for nothing.
+#[tokio::test]
+async fn a_body_that_waits_for_100_continue_is_not_asked_for() {
+    let world = World::start().await;
+    let headers = "content-type: application/json\r\ncontent-length: 5\r\nexpect: 100-continue\r\n";
+    let mut client = Reader::send(&world, "POST /v1/nowhere", headers).await;
+    let mut read = String::new();
+    client.0.read_to_string(&mut read).await.expect("it answers");
+    assert!(read.starts_with("HTTP/1.1 404 "), "{read}");
 }
 
 #[tokio::test]

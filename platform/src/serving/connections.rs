@@ -23,7 +23,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Service as _};
 
-use super::{HttpService, Sockets, greeting::Greeted, sockets::Socket};
+use super::{HttpService, Sockets, greeting::Greeted, sockets::Socket, unread::Unread};
 use crate::tls::ServerTls;
 
 /// Requests in flight get this long to end once the shutdown has begun.
@@ -157,7 +157,10 @@ impl Connection {
 
 async fn answer(mut service: HttpService, request: Request<Body>) -> Result<http::Response<Body>, Infallible> {
     std::future::poll_fn(|context| service.poll_ready(context)).await?;
-    service.call(request).await
+    let (request, unread) = Unread::of(request);
+    let answer = service.call(request).await?;
+    unread.after(&answer).discard().await;
+    Ok(answer)
 }
 
 fn connection_builder(protocol: Protocol) -> auto::Builder<TokioExecutor> {

@@ -10,6 +10,7 @@ mod readiness;
 mod request_log;
 mod sockets;
 mod trace_context;
+mod unread;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub use readiness::{Check, Readiness};
 pub use request_log::{REQUEST_ID, RequestId, RequestLogLayer};
 pub use sockets::Sockets;
 pub use trace_context::TraceContext;
+pub use unread::{DISCARD_TIME, discard};
 
 use crate::{access::AccessTable, verification::AuthenticationLayer};
 

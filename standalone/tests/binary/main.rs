@@ -5,6 +5,7 @@
 mod accounts;
 mod auth_away;
 mod away;
+mod clients;
 mod compose;
 mod data;
 mod database_roles;
@@ -22,4 +23,5 @@ mod process;
 mod readme;
 mod rest;
 mod tls;
+mod tour;
 mod verifiers;
