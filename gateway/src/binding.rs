@@ -70,19 +70,16 @@ fn bind_path(
 ) {
     for (variable, field) in route.template.variables().iter().zip(&route.bound) {
         let parts = variable.of(segments);
-        let decoded: Option<Vec<String>> = match parts {
-            [part] => percent::decode(part).map(|part| vec![part]),
-            // An escaped slash stays escaped, so that it is not taken for one that divides.
-            parts => parts
-                .iter()
-                .map(|part| percent::decode(part).map(|part| part.replace('/', "%2F")))
-                .collect(),
+        let decoded = if variable.is_one_segment() {
+            percent::decode(&parts.concat())
+        } else {
+            percent::decode_but_slash(&parts.join("/"))
         };
         let Some(decoded) = decoded else {
             violations.add(field.name(), "is not valid percent-encoded UTF-8");
             continue;
         };
-        match scalar::from_text(&field.leaf().kind(), &decoded.join("/")) {
+        match scalar::from_text(&field.leaf().kind(), &decoded) {
             Err(fault) => violations.add(field.name(), &fault),
             Ok(value) => {
                 let also_in_body = json.is_some_and(|json| is_in_body(route, field, json));

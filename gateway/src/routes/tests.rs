@@ -139,7 +139,7 @@ fn two_claims_to_the_same_requests_are_refused() {
 #[test]
 fn an_annotation_that_cannot_be_served_is_named() {
     for (http, named) in [
-        (r#"get: "/v1/{name=**}""#, "/v1/{name=**}"),
+        (r#"get: "/v1/{name=**}/all""#, "/v1/{name=**}/all"),
         (r#"get: "/v1/sinks/{nothing}""#, "nothing"),
         (r#"get: "/v1/sinks/{strings}""#, "strings"),
         (r#"get: "/v1/sinks/{child}""#, "child"),
