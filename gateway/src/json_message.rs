@@ -211,17 +211,7 @@ fn scalar_value(kind: &Kind, json: &Json) -> Result<Value, Fault> {
         (Kind::Enum(_), _) => Err("must be the name of a value".to_owned()),
         // Proto3 JSON takes numbers as strings too; 64-bit ones are written so.
         (_, Json::String(text)) => scalar::from_text(kind, text),
-        (_, Json::Number(number)) => match (kind, number.as_f64()) {
-            // 1.0 and 1e3 are integers in JSON.
-            (kind, Some(float)) if number.is_f64() && float.fract() == 0.0 && !is_float(kind) => {
-                scalar::from_text(kind, &format!("{float:.0}"))
-            }
-            _ => scalar::from_text(kind, &number.to_string()),
-        },
+        (_, Json::Number(number)) => scalar::from_text(kind, &number.to_string()),
         _ => Err("must be a number".to_owned()),
     }
-}
-
-fn is_float(kind: &Kind) -> bool {
-    matches!(kind, Kind::Double | Kind::Float)
 }
