@@ -16,6 +16,8 @@ use crate::{
     update_mask::{self, MaskRule},
 };
 
+const OF_ONE_ONEOF: &str = "cannot be given together with another field of its oneof";
+
 /// The request message of a route, or everything that is wrong with the request.
 pub(crate) fn bind(
     route: &Route,
@@ -88,6 +90,9 @@ fn bind_path(
                 }
                 field.set(message, value);
             }
+                if let Some(rival) = field.rival(message) {
+                    violations.add(rival.name(), OF_ONE_ONEOF);
+                }
         }
     }
 }
@@ -150,7 +155,8 @@ fn bind_query(route: &Route, query: &str, message: &mut DynamicMessage, violatio
             violations.add(field.name(), "is not valid percent-encoded UTF-8");
             continue;
         };
-        if let Some(fault) = misplaced(route, &field, &given) {
+        let fault = misplaced(route, &field, &given).or_else(|| field.rival(message).map(|_| OF_ONE_ONEOF));
+        if let Some(fault) = fault {
             violations.add(field.name(), fault);
             continue;
         }
@@ -197,13 +203,6 @@ fn misplaced(route: &Route, field: &FieldPath, given: &[FieldPath]) -> Option<&'
     if leaf.is_list() {
         return matches!(leaf.kind(), Kind::Message(ref message) if !message.full_name().starts_with("google.protobuf."))
             .then_some("is a list of messages, which a query cannot hold");
-    }
-    let conflicts = |other: &FieldPath| {
-        let (oneof, other_oneof) = (leaf.containing_oneof(), other.leaf().containing_oneof());
-        oneof.is_some() && oneof == other_oneof && other.around() == field.around() && other.leaf() != leaf
-    };
-    if given.iter().any(conflicts) {
-        return Some("cannot be given together with another field of its oneof");
     }
     given
         .iter()

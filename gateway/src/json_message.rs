@@ -84,10 +84,7 @@ pub(crate) fn fill(message: &mut DynamicMessage, json: &Json, place: Place<'_>, 
             violations.add(place, "is given twice, by both of its names");
             continue;
         }
-        let sibling = field
-            .containing_oneof()
-            .and_then(|oneof| oneof.fields().find(|other| *other != field && message.has_field(other)));
-        if let Some(sibling) = sibling.filter(|_| *json != Json::Null) {
+        if let Some(sibling) = field_path::sibling(&field, message).filter(|_| !is_absent(&field, json)) {
             violations.add(place, &format!("cannot be given together with {}", sibling.name()));
             continue;
         }
@@ -104,7 +101,7 @@ pub(crate) fn value(
     place: Place<'_>,
     violations: &mut Violations,
 ) -> Option<Value> {
-    if *json == Json::Null && (field.is_list() || field.is_map() || !is_null_a_value(&field.kind())) {
+    if is_absent(field, json) {
         return None;
     }
     if field.is_map() {
@@ -123,6 +120,11 @@ pub(crate) fn value(
         .filter_map(|(index, item)| single(&field.kind(), item, place.then(Step::Index(index)), violations))
         .collect();
     Some(Value::List(values))
+}
+
+/// Whether the JSON leaves a field unset.
+fn is_absent(field: &FieldDescriptor, json: &Json) -> bool {
+    *json == Json::Null && (field.is_list() || field.is_map() || !is_null_a_value(&field.kind()))
 }
 
 /// In google.protobuf.Value and NullValue, null is a value like any other.
