@@ -149,8 +149,10 @@ fn map(field: &FieldDescriptor, json: &Json, place: Place<'_>, violations: &mut 
         let place = place.then(Step::Key(key));
         match scalar::from_text(&entry.map_entry_key_field().kind(), key).map(Value::into_map_key) {
             Ok(Some(key)) => {
-                if let Some(value) = single(&entry.map_entry_value_field().kind(), json, place, violations) {
-                    values.insert(key, value);
+                if let Some(value) = single(&entry.map_entry_value_field().kind(), json, place, violations)
+                    && values.insert(key, value).is_some()
+                {
+                    violations.add(place, "is given twice, in two forms");
                 }
             }
             Ok(None) => violations.add(place, "cannot be a key"),
