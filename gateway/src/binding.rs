@@ -9,7 +9,7 @@ use crate::{
     field_path::FieldPath,
     json::Json,
     json_message::{self, Place},
-    percent,
+    nesting, percent,
     problem::{Problem, Violations},
     routes::{BodyRule, Route},
     scalar,
@@ -43,7 +43,9 @@ pub(crate) fn bind(
     bind_path(route, segments, json.as_ref(), &mut message, &mut violations);
     bind_query(route, query.unwrap_or_default(), &mut message, &mut violations);
     bind_mask(route, json.as_ref(), &mut message, &mut violations);
-    violations.into_result(message)
+    let message = violations.into_result(message)?;
+    nesting::require_readable(&message)?;
+    Ok(message)
 }
 
 /// No body at all is an empty message where the whole message is the body, and a mistake where one field is:
@@ -88,11 +90,11 @@ fn bind_path(
                 if also_in_body && field.get(message).as_ref() != Some(&value) {
                     violations.add(field.name(), "differs from the path");
                 }
-                field.set(message, value);
-            }
                 if let Some(rival) = field.rival(message) {
                     violations.add(rival.name(), OF_ONE_ONEOF);
                 }
+                field.set(message, value);
+            }
         }
     }
 }
