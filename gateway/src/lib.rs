@@ -46,6 +46,8 @@ mod error_table;
 mod events;
 mod field_path;
 mod forward;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod grpc;
 mod idempotency;
 mod json;
