@@ -9,12 +9,14 @@ use crate::{
     field_path::FieldPath,
     json::Json,
     json_message::{self, Place},
-    percent,
+    nesting, percent,
     problem::{Problem, Violations},
     routes::{BodyRule, Route},
     scalar,
     update_mask::{self, MaskRule},
 };
+
+const OF_ONE_ONEOF: &str = "cannot be given together with another field of its oneof";
 
 /// The request message of a route, or everything that is wrong with the request.
 pub(crate) fn bind(
@@ -41,7 +43,9 @@ pub(crate) fn bind(
     bind_path(route, segments, json.as_ref(), &mut message, &mut violations);
     bind_query(route, query.unwrap_or_default(), &mut message, &mut violations);
     bind_mask(route, json.as_ref(), &mut message, &mut violations);
-    violations.into_result(message)
+    let message = violations.into_result(message)?;
+    nesting::require_readable(&message)?;
+    Ok(message)
 }
 
 /// No body at all is an empty message where the whole message is the body, and a mistake where one field is:
@@ -70,24 +74,24 @@ fn bind_path(
 ) {
     for (variable, field) in route.template.variables().iter().zip(&route.bound) {
         let parts = variable.of(segments);
-        let decoded: Option<Vec<String>> = match parts {
-            [part] => percent::decode(part).map(|part| vec![part]),
-            // An escaped slash stays escaped, so that it is not taken for one that divides.
-            parts => parts
-                .iter()
-                .map(|part| percent::decode(part).map(|part| part.replace('/', "%2F")))
-                .collect(),
+        let decoded = if variable.is_one_segment() {
+            percent::decode(&parts.concat())
+        } else {
+            percent::decode_but_slash(&parts.join("/"))
         };
         let Some(decoded) = decoded else {
             violations.add(field.name(), "is not valid percent-encoded UTF-8");
             continue;
         };
-        match scalar::from_text(&field.leaf().kind(), &decoded.join("/")) {
+        match scalar::from_text(&field.leaf().kind(), &decoded) {
             Err(fault) => violations.add(field.name(), &fault),
             Ok(value) => {
                 let also_in_body = json.is_some_and(|json| is_in_body(route, field, json));
                 if also_in_body && field.get(message).as_ref() != Some(&value) {
                     violations.add(field.name(), "differs from the path");
+                }
+                if let Some(rival) = field.rival(message) {
+                    violations.add(rival.name(), OF_ONE_ONEOF);
                 }
                 field.set(message, value);
             }
@@ -153,7 +157,8 @@ fn bind_query(route: &Route, query: &str, message: &mut DynamicMessage, violatio
             violations.add(field.name(), "is not valid percent-encoded UTF-8");
             continue;
         };
-        if let Some(fault) = misplaced(route, &field, &given) {
+        let fault = misplaced(route, &field, &given).or_else(|| field.rival(message).map(|_| OF_ONE_ONEOF));
+        if let Some(fault) = fault {
             violations.add(field.name(), fault);
             continue;
         }
@@ -200,13 +205,6 @@ fn misplaced(route: &Route, field: &FieldPath, given: &[FieldPath]) -> Option<&'
     if leaf.is_list() {
         return matches!(leaf.kind(), Kind::Message(ref message) if !message.full_name().starts_with("google.protobuf."))
             .then_some("is a list of messages, which a query cannot hold");
-    }
-    let conflicts = |other: &FieldPath| {
-        let (oneof, other_oneof) = (leaf.containing_oneof(), other.leaf().containing_oneof());
-        oneof.is_some() && oneof == other_oneof && other.around() == field.around() && other.leaf() != leaf
-    };
-    if given.iter().any(conflicts) {
-        return Some("cannot be given together with another field of its oneof");
     }
     given
         .iter()

@@ -46,11 +46,6 @@ impl FieldPath {
         &self.fields
     }
 
-    /// The fields around the leaf, from the outermost.
-    pub(crate) fn around(&self) -> &[FieldDescriptor] {
-        &self.fields[..self.fields.len() - 1]
-    }
-
     /// The proto names with dots: how errors name the field.
     pub(crate) fn name(&self) -> String {
         let names: Vec<&str> = self.fields.iter().map(FieldDescriptor::name).collect();
@@ -60,6 +55,22 @@ impl FieldPath {
     /// Whether one of the two contains the other, or they are the same.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         self.fields.iter().zip(&other.fields).all(|(one, two)| one == two)
+    }
+
+    /// A field that the message has and that would be cleared by setting this one: another of its oneof, or of that of
+    /// a message around it.
+    pub(crate) fn rival(&self, message: &DynamicMessage) -> Option<FieldDescriptor> {
+        let mut inside = Cow::Borrowed(message);
+        for field in &self.fields {
+            if let Some(sibling) = sibling(field, &inside) {
+                return Some(sibling);
+            }
+            if !inside.has_field(field) {
+                return None;
+            }
+            inside = Cow::Owned(inside.get_field(field).as_message()?.clone());
+        }
+        None
     }
 
     /// Sets the field, making the messages around it.
@@ -100,6 +111,12 @@ impl FieldPath {
         }
         inside.get_field_mut(&leaf[0])
     }
+}
+
+/// Another field of the field's oneof that the message has.
+pub(crate) fn sibling(field: &FieldDescriptor, message: &DynamicMessage) -> Option<FieldDescriptor> {
+    let oneof = field.containing_oneof()?;
+    oneof.fields().find(|other| other != field && message.has_field(other))
 }
 
 /// A field by its JSON name or its proto name.

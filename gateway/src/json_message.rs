@@ -84,10 +84,7 @@ pub(crate) fn fill(message: &mut DynamicMessage, json: &Json, place: Place<'_>, 
             violations.add(place, "is given twice, by both of its names");
             continue;
         }
-        let sibling = field
-            .containing_oneof()
-            .and_then(|oneof| oneof.fields().find(|other| *other != field && message.has_field(other)));
-        if let Some(sibling) = sibling.filter(|_| *json != Json::Null) {
+        if let Some(sibling) = field_path::sibling(&field, message).filter(|_| !is_absent(&field, json)) {
             violations.add(place, &format!("cannot be given together with {}", sibling.name()));
             continue;
         }
@@ -104,7 +101,7 @@ pub(crate) fn value(
     place: Place<'_>,
     violations: &mut Violations,
 ) -> Option<Value> {
-    if *json == Json::Null && (field.is_list() || field.is_map() || !is_null_a_value(&field.kind())) {
+    if is_absent(field, json) {
         return None;
     }
     if field.is_map() {
@@ -123,6 +120,11 @@ pub(crate) fn value(
         .filter_map(|(index, item)| single(&field.kind(), item, place.then(Step::Index(index)), violations))
         .collect();
     Some(Value::List(values))
+}
+
+/// Whether the JSON leaves a field unset.
+fn is_absent(field: &FieldDescriptor, json: &Json) -> bool {
+    *json == Json::Null && (field.is_list() || field.is_map() || !is_null_a_value(&field.kind()))
 }
 
 /// In google.protobuf.Value and NullValue, null is a value like any other.
@@ -147,8 +149,10 @@ fn map(field: &FieldDescriptor, json: &Json, place: Place<'_>, violations: &mut 
         let place = place.then(Step::Key(key));
         match scalar::from_text(&entry.map_entry_key_field().kind(), key).map(Value::into_map_key) {
             Ok(Some(key)) => {
-                if let Some(value) = single(&entry.map_entry_value_field().kind(), json, place, violations) {
-                    values.insert(key, value);
+                if let Some(value) = single(&entry.map_entry_value_field().kind(), json, place, violations)
+                    && values.insert(key, value).is_some()
+                {
+                    violations.add(place, "is given twice, in two forms");
                 }
             }
             Ok(None) => violations.add(place, "cannot be a key"),
@@ -211,17 +215,7 @@ fn scalar_value(kind: &Kind, json: &Json) -> Result<Value, Fault> {
         (Kind::Enum(_), _) => Err("must be the name of a value".to_owned()),
         // Proto3 JSON takes numbers as strings too; 64-bit ones are written so.
         (_, Json::String(text)) => scalar::from_text(kind, text),
-        (_, Json::Number(number)) => match (kind, number.as_f64()) {
-            // 1.0 and 1e3 are integers in JSON.
-            (kind, Some(float)) if number.is_f64() && float.fract() == 0.0 && !is_float(kind) => {
-                scalar::from_text(kind, &format!("{float:.0}"))
-            }
-            _ => scalar::from_text(kind, &number.to_string()),
-        },
+        (_, Json::Number(number)) => scalar::from_text(kind, &number.to_string()),
         _ => Err("must be a number".to_owned()),
     }
-}
-
-fn is_float(kind: &Kind) -> bool {
-    matches!(kind, Kind::Double | Kind::Float)
 }

@@ -11,7 +11,7 @@
 //!    passed on as it arrives.
 //! 5. `binding` — path, query and body into one message; `json` (text to a tree), `json_message` (a tree to a
 //!    message), `scalar` (one value from text), `field_path` (`task.id`), `update_mask` (what a PATCH changes),
-//!    `percent` (URI escapes).
+//!    `nesting` (how deep messages may be in each other), `percent` (URI escapes).
 //! 6. `conditions` — `If-Match`, `If-None-Match`; `idempotency` — `Idempotency-Key`; `resume` — `Last-Event-ID`;
 //!    `preferences` — `Prefer`; `paging` — `Link`.
 //! 7. `browser_sessions` — by what the call is made, where that is in `cookies`; `refreshes` — renewed once for all tabs;
@@ -47,11 +47,14 @@ mod error_table;
 mod events;
 mod field_path;
 mod forward;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod grpc;
 mod idempotency;
 mod json;
 mod json_message;
 mod json_writer;
+mod nesting;
 mod openapi;
 mod paging;
 mod percent;

@@ -18,6 +18,11 @@ pub(crate) fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// The same for several segments of a path: an escaped slash stays as it is, so that it is not taken for one that divides.
+pub(crate) fn decode_but_slash(text: &str) -> Option<String> {
+    decode(&text.replace("%2F", "%252F").replace("%2f", "%252f"))
+}
+
 /// The same for a query, where `+` is a space (application/x-www-form-urlencoded).
 pub(crate) fn decode_query(text: &str) -> Option<String> {
     decode(&text.replace('+', "%20"))
@@ -52,6 +57,7 @@ mod tests {
     fn escapes_are_read_strictly() {
         assert_eq!(decode("a%20b%2Fc%C3%A9+d").as_deref(), Some("a b/cé+d"));
         assert_eq!(decode_query("a+b%2Bc").as_deref(), Some("a b+c"));
+        assert_eq!(decode_but_slash("a%2Fb%2fc/d%20e").as_deref(), Some("a%2Fb%2fc/d e"));
         for broken in ["%", "%4", "%zz", "%+1", "%C3", "%ff"] {
             assert_eq!(decode(broken), None, "{broken}");
         }

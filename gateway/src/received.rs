@@ -1,11 +1,12 @@
 //! A message of an upstream: as JSON, and in the parts that headers and cookies are made of.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use axum::body::Bytes;
 use prost::DecodeError;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, SerializeOptions, Value};
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::{
     field_path::FieldPath,
@@ -123,13 +124,21 @@ fn find<'a>(wire: &'a [u8], field: &FieldDescriptor) -> Option<Reader<'a>> {
     None
 }
 
-/// One field of a message as JSON; `{}` for a message that is not there.
+/// One field of a message as JSON. What is not there is `{}`, or `null` where its JSON is no object.
 pub(crate) fn json_of_field(message: &DynamicMessage, field: &FieldDescriptor) -> serde_json::Result<Bytes> {
-    if field.supports_presence() && !message.has_field(field) {
-        return Ok(Bytes::from_static(b"{}"));
-    }
-    let whole = serde_json::to_value(Whole(message))?;
-    serde_json::to_vec(&whole[field.json_name()]).map(Bytes::from)
+    let whole = serde_json::to_string(&Whole(message))?;
+    let fields: HashMap<String, &RawValue> = serde_json::from_str(&whole)?;
+    Ok(match (fields.get(field.json_name()), field.kind()) {
+        (Some(value), _) => Bytes::copy_from_slice(value.get().as_bytes()),
+        (None, Kind::Message(kind)) if is_object(&kind) => Bytes::from_static(b"{}"),
+        (None, _) => Bytes::from_static(b"null"),
+    })
+}
+
+/// Whether a message without fields is an object without members.
+fn is_object(message: &MessageDescriptor) -> bool {
+    let name = message.full_name();
+    !name.starts_with("google.protobuf.") || ["google.protobuf.Struct", "google.protobuf.Empty"].contains(&name)
 }
 
 struct Whole<'a>(&'a DynamicMessage);

@@ -10,7 +10,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Value};
 use crate::{
     error::StartError,
     field_path::FieldPath,
-    rpc::{Answers, Rpc},
+    rpc::{self, Answers, Rpc},
     template::Template,
     update_mask::{MaskRule, Patched},
 };
@@ -179,6 +179,17 @@ fn route(rpc: &Arc<Rpc>, rule: &DynamicMessage) -> Result<Route, StartError> {
     if response_body.is_some() && rpc.answers != Answers::Json {
         return Err(refuse(
             "a part of google.api.HttpBody, or of each message of a stream, is not a response body".to_owned(),
+        ));
+    }
+    let is_raw_but_whole = match &body {
+        BodyRule::None => false,
+        BodyRule::Whole => rpc.max_upload.is_none() && rpc::is_raw(&request),
+        BodyRule::Field(field) => field.kind().as_message().is_some_and(rpc::is_raw),
+    };
+    if is_raw_but_whole {
+        // It would be taken for JSON.
+        return Err(refuse(
+            "a body that is google.api.HttpBody must be a stream of it".to_owned(),
         ));
     }
     let has_a_body = matches!(body, BodyRule::Whole) && ![Method::GET, Method::DELETE].contains(&http_method);

@@ -108,7 +108,7 @@ fn text_of(message: &MessageDescriptor, name: &str) -> Option<FieldPath> {
 }
 
 /// Whether messages of this type are bytes of a type of their own.
-fn is_raw(message: &MessageDescriptor) -> bool {
+pub(crate) fn is_raw(message: &MessageDescriptor) -> bool {
     message.full_name() == "google.api.HttpBody"
 }
 

@@ -1,5 +1,7 @@
 //! One value from text: a path variable, a query parameter, or a JSON string.
 
+use std::str::FromStr;
+
 use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
@@ -41,8 +43,42 @@ pub(crate) fn from_text(kind: &Kind, text: &str) -> Result<Value, Fault> {
     }
 }
 
-fn integer<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, Fault> {
-    text.parse().map_err(|_| format!("must be {what}"))
+fn integer<T: FromStr + TryFrom<i128>>(text: &str, what: &str) -> Result<T, Fault> {
+    text.parse()
+        .ok()
+        .or_else(|| whole(text)?.try_into().ok())
+        .ok_or_else(|| format!("must be {what}"))
+}
+
+/// The integer that a number of JSON is, such as `-0`, `5.0` or `1.25e2`; none of it is rounded.
+fn whole(text: &str) -> Option<i128> {
+    /// No integer of 64 bits has more.
+    const MOST_DIGITS: usize = 20;
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (before, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let (sign, before) = before.strip_prefix('-').map_or((1, before), |before| (-1, before));
+    if !is_digits(before) || !is_digits(fraction) {
+        return None;
+    }
+    let places = isize::try_from(before.len())
+        .ok()?
+        .checked_add(exponent.parse().ok()?)?;
+    let digits = format!("{before}{fraction}");
+    let (digits, behind) = digits.split_at(usize::try_from(places).unwrap_or(0).min(digits.len()));
+    let significant = digits.trim_start_matches('0');
+    if !behind.bytes().all(|digit| digit == b'0') {
+        return None;
+    }
+    if significant.is_empty() {
+        return Some(0);
+    }
+    let zeros = usize::try_from(places).ok()?.checked_sub(digits.len())?;
+    if significant.len().checked_add(zeros)? > MOST_DIGITS {
+        return None;
+    }
+    let value: i128 = format!("{significant}{}", "0".repeat(zeros)).parse().ok()?;
+    Some(sign * value)
 }
 
 fn float(text: &str) -> Result<f64, Fault> {
@@ -86,14 +122,22 @@ fn message(descriptor: &MessageDescriptor, text: &str) -> Result<Value, Fault> {
     match descriptor.full_name() {
         "google.protobuf.Timestamp" => {
             let wanted = "must be an RFC 3339 time, such as 2026-01-31T12:00:00Z";
-            // The parser below also takes dates alone and times without an offset.
+            // The parser below also takes dates alone, times without an offset, and leap seconds.
             if is_rfc3339(text) {
                 from_json(wanted)
             } else {
                 Err(wanted.to_owned())
             }
         }
-        "google.protobuf.Duration" => from_json("must be seconds followed by s, such as 1.5s"),
+        "google.protobuf.Duration" => {
+            let wanted = "must be seconds followed by s, such as 1.5s";
+            // The parser below drops digits after the ninth.
+            if is_duration(text) {
+                from_json(wanted)
+            } else {
+                Err(wanted.to_owned())
+            }
+        }
         "google.protobuf.FieldMask" => Ok(Value::Message(field_mask(descriptor, text))),
         name if is_wrapper(name) => {
             let mut wrapper = DynamicMessage::new(descriptor.clone());
@@ -136,13 +180,25 @@ fn field_mask(descriptor: &MessageDescriptor, text: &str) -> DynamicMessage {
     mask
 }
 
-/// The form of RFC 3339, section 5.6: `2026-01-31T12:00:00.5+01:00`, at most nine digits of a second.
+/// Seconds with at most nine digits behind the point: `-1.5s`.
+fn is_duration(text: &str) -> bool {
+    let Some(seconds) = text.strip_suffix('s') else {
+        return false;
+    };
+    let seconds = seconds.strip_prefix('-').unwrap_or(seconds);
+    let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_digits(whole) && is_digits(fraction) && fraction.len() <= 9
+}
+
+/// The form of RFC 3339, section 5.6: `2026-01-31T12:00:00.5+01:00`, at most nine digits of a second. Letters are
+/// capital, and each minute has sixty seconds (google/protobuf/timestamp.proto).
 fn is_rfc3339(text: &str) -> bool {
     let form = |text: &str, form: &str| {
         text.len() == form.len()
             && text.bytes().zip(form.bytes()).all(|(byte, wanted)| match wanted {
                 b'0' => byte.is_ascii_digit(),
-                wanted => byte.eq_ignore_ascii_case(&wanted),
+                wanted => byte == wanted,
             })
     };
     let Some((moment, rest)) = text.split_at_checked("0000-00-00T00:00:00".len()) else {
@@ -158,7 +214,10 @@ fn is_rfc3339(text: &str) -> bool {
             offset
         }
     };
-    form(moment, "0000-00-00T00:00:00") && ["Z", "+00:00", "-00:00"].iter().any(|wanted| form(offset, wanted))
+    let is_leap_second = moment.ends_with(":60");
+    form(moment, "0000-00-00T00:00:00")
+        && !is_leap_second
+        && ["Z", "+00:00", "-00:00"].iter().any(|wanted| form(offset, wanted))
 }
 
 #[cfg(test)]
@@ -191,6 +250,38 @@ mod tests {
     }
 
     #[test]
+    fn an_integer_can_have_a_fraction_of_nothing_and_an_exponent() {
+        for (text, expected) in [
+            ("1e2", 100),
+            ("-1.25E+2", -125),
+            ("500e-2", 5),
+            ("0.0e999999999", 0),
+            ("0e-999999999", 0),
+            ("-0", 0),
+            ("9.223372036854775807e18", i64::MAX),
+            ("-9223372036854775808.000", i64::MIN),
+        ] {
+            assert_eq!(from_text(&Kind::Int64, text), Ok(Value::I64(expected)), "{text}");
+        }
+        assert_eq!(from_text(&Kind::Uint32, "-0"), Ok(Value::U32(0)));
+        for text in [
+            "15e-1",
+            "1e19",
+            "1e999999999",
+            "1e99999999999999999999",
+            "1e-1",
+            "1.",
+            ".5",
+            "e1",
+            "1e",
+            "--1",
+            "1e1.0",
+        ] {
+            assert!(from_text(&Kind::Int64, text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn base64_comes_in_any_usual_form() {
         for text in ["+/8=", "-_8=", "+/8", "-_8"] {
             assert_eq!(
@@ -205,7 +296,7 @@ mod tests {
     fn a_time_needs_an_offset() {
         for good in [
             "2026-01-31T12:00:00Z",
-            "2026-01-31t12:00:00.123456789+01:30",
+            "2026-01-31T12:00:00.123456789+01:30",
             "2026-01-31T12:00:00-00:00",
         ] {
             assert!(is_rfc3339(good), "{good}");
@@ -214,6 +305,8 @@ mod tests {
             "2026-01-31",
             "2026-01-31T12:00:00",
             "2026-01-31 12:00:00Z",
+            "2026-01-31t12:00:00z",
+            "2016-12-31T23:59:60Z",
             "2026-01-31T12:00:00.Z",
             "é026-01-31T12:00:00Z",
             "2026-01-31T12:00:00.1234567890Z",

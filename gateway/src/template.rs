@@ -1,7 +1,7 @@
 //! One path pattern of `google.api.http`, such as `/v1/tasks/{task.id}:complete`.
 //!
-//! Grammar (google/api/http.proto, "Path template syntax"): literals, `*`, `{field}`, `{field=shelves/*}` and one
-//! verb at the end. `**` is not supported; no contract needs it.
+//! Grammar (google/api/http.proto, "Path template syntax"): literals, `*`, `{field}`, `{field=shelves/*}`, `**` as the
+//! last segment, and one verb at the end.
 
 /// A pattern, parsed.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Template {
 enum Segment {
     Literal(String),
     Wildcard,
+    /// The last one: all segments that are left, or none.
+    Rest,
 }
 
 /// A field that is bound to one or more segments of the path.
@@ -24,7 +26,9 @@ pub(crate) struct Variable {
     /// The proto path of the field, such as `task.id`.
     pub(crate) field: String,
     first: usize,
-    end: usize,
+    /// `None`: where the path ends.
+    end: Option<usize>,
+    is_one_segment: bool,
 }
 
 impl Template {
@@ -56,37 +60,56 @@ impl Template {
         for segment in pattern.split('/') {
             self.push_segment(segment)?;
         }
+        let end = Some(self.segments.len()).filter(|_| !self.has_rest());
         self.variables.push(Variable {
             field: field.to_owned(),
             first,
-            end: self.segments.len(),
+            end,
+            is_one_segment: end == Some(first + 1),
         });
         Ok(())
     }
 
     fn push_segment(&mut self, segment: &str) -> Result<(), String> {
+        if self.has_rest() {
+            return Err("** must be the last segment".to_owned());
+        }
         self.segments.push(match segment {
             "" => return Err("a segment is empty".to_owned()),
             "*" => Segment::Wildcard,
+            "**" => Segment::Rest,
             _ if segment.contains(['{', '}', '*']) => return Err(format!("{segment:?} is not supported")),
             literal => Segment::Literal(literal.to_owned()),
         });
         Ok(())
     }
 
-    /// The segments of a path, still escaped, if it has this pattern's form. A wildcard takes exactly one segment,
-    /// never an empty one.
+    fn has_rest(&self) -> bool {
+        self.segments.last() == Some(&Segment::Rest)
+    }
+
+    /// The segments of a path, still escaped, if it has this pattern's form. A wildcard takes exactly one segment; no
+    /// segment is ever empty.
     pub(crate) fn matches<'path>(&self, path: &'path str) -> Option<Vec<&'path str>> {
         let mut path = path.strip_prefix('/')?;
         if let Some(verb) = &self.verb {
             path = path.strip_suffix(verb.as_str())?.strip_suffix(':')?;
         }
         let parts: Vec<&str> = path.split('/').collect();
-        let same = parts.len() == self.segments.len()
-            && parts.iter().zip(&self.segments).all(|(part, segment)| match segment {
-                Segment::Literal(literal) => part == literal,
-                Segment::Wildcard => !part.is_empty(),
-            });
+        let has_length = if self.has_rest() {
+            parts.len() + 1 >= self.segments.len()
+        } else {
+            parts.len() == self.segments.len()
+        };
+        let rest = std::iter::repeat(&Segment::Rest);
+        let same = has_length
+            && parts
+                .iter()
+                .zip(self.segments.iter().chain(rest))
+                .all(|(part, segment)| match segment {
+                    Segment::Literal(literal) => part == literal,
+                    Segment::Wildcard | Segment::Rest => !part.is_empty(),
+                });
         same.then_some(parts)
     }
 
@@ -113,16 +136,17 @@ impl Template {
             let variable = self
                 .variables
                 .iter()
-                .position(|variable| (variable.first..variable.end).contains(&place));
+                .position(|variable| variable.first <= place && variable.end.is_none_or(|end| place < end));
             path.push('/');
             match (segment, variable.and_then(|variable| names.get(variable))) {
                 (Segment::Literal(literal), _) => path.push_str(literal),
-                (Segment::Wildcard, Some(name)) => {
+                (Segment::Wildcard | Segment::Rest, Some(name)) => {
                     path.push('{');
                     path.push_str(name);
                     path.push('}');
                 }
                 (Segment::Wildcard, None) => path.push('*'),
+                (Segment::Rest, None) => path.push_str("**"),
             }
         }
         if let Some(verb) = &self.verb {
@@ -140,6 +164,7 @@ impl Template {
             shape.push_str(match segment {
                 Segment::Literal(literal) => literal,
                 Segment::Wildcard => "*",
+                Segment::Rest => "**",
             });
         }
         if let Some(verb) = &self.verb {
@@ -153,7 +178,12 @@ impl Template {
 impl Variable {
     /// The segments of a matched path that this variable holds.
     pub(crate) fn of<'parts, 'path>(&self, parts: &'parts [&'path str]) -> &'parts [&'path str] {
-        &parts[self.first..self.end]
+        &parts[self.first..self.end.unwrap_or(parts.len())]
+    }
+
+    /// Whether it is always one segment, in which an escaped slash divides nothing.
+    pub(crate) fn is_one_segment(&self) -> bool {
+        self.is_one_segment
     }
 }
 
@@ -212,6 +242,13 @@ mod tests {
             Some(pair("name", "shelves/7"))
         );
         assert_eq!(bound("/v1/*/x", "/v1/anything/x"), Some(vec![]));
+        for rest in ["", "/a", "/a/b"] {
+            let path = format!("/v1/files{rest}");
+            let name = format!("files{rest}");
+            assert_eq!(bound("/v1/{name=files/**}", &path), Some(pair("name", &name)));
+            assert_eq!(bound("/v1/files/**", &path), Some(vec![]));
+        }
+        assert_eq!(bound("/v1/{name=files/**}", "/v1/files/"), None);
         for other in [
             "/",
             "/v1",
@@ -254,8 +291,10 @@ mod tests {
             "/",
             "/v1//a",
             "/v1/{id",
-            "/v1/**",
-            "/v1/{rest=**}",
+            "/v1/**/a",
+            "/v1/{rest=**}/a",
+            "/v1/{rest=**}/{more=**}",
+            "/v1/a**",
             "/v1/a{id}",
             "/v1/tasks:",
         ] {

@@ -98,6 +98,7 @@ message Sink {{
   google.protobuf.StringValue wrapped_text = 26;
   string etag = 27;
 }}
+message Raw {{ string name = 1; google.api.HttpBody body = 2; }}
 message Failure {{ string error = 1; }}
 message ChangeRequest {{ Sink sink = 1; google.protobuf.FieldMask update_mask = 2; bool validate_only = 3; }}
 message ChangeAllRequest {{ repeated ChangeRequest requests = 1; }}

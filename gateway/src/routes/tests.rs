@@ -137,9 +137,20 @@ fn two_claims_to_the_same_requests_are_refused() {
 }
 
 #[test]
+fn a_raw_body_is_a_stream() {
+    for (request, body) in [("google.api.HttpBody", "*"), ("Raw", "body")] {
+        let take = format!(
+            r#"rpc Take({request}) returns (Sink) {{ option (google.api.http) = {{post: "/v1/raw" body: "{body}"}}; }}"#
+        );
+        let refused = testing::routes(&take).expect_err(request).to_string();
+        assert!(refused.contains("must be a stream"), "{refused}");
+    }
+}
+
+#[test]
 fn an_annotation_that_cannot_be_served_is_named() {
     for (http, named) in [
-        (r#"get: "/v1/{name=**}""#, "/v1/{name=**}"),
+        (r#"get: "/v1/{name=**}/all""#, "/v1/{name=**}/all"),
         (r#"get: "/v1/sinks/{nothing}""#, "nothing"),
         (r#"get: "/v1/sinks/{strings}""#, "strings"),
         (r#"get: "/v1/sinks/{child}""#, "child"),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::body::Body;
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use futures_util::{Stream, TryStreamExt as _};
 use http::{HeaderMap, HeaderValue, Request, Response, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, Full};
@@ -22,18 +22,33 @@ use tower::{service_fn, util::BoxCloneSyncService};
 
 use crate::taken::Taken;
 
+/// The compression flag and the length.
+const FRAME_HEAD: usize = 5;
+
 /// A call as it arrived at a far end.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) metadata: HeaderMap,
-    message: Bytes,
+    body: Bytes,
 }
 
 impl Call {
     /// The request message.
     pub(crate) fn message<M: Message + Default>(&self) -> M {
-        M::decode(self.message.clone()).expect("the message decodes")
+        M::decode(self.body.slice(FRAME_HEAD..)).expect("the message decodes")
+    }
+
+    /// The request messages as they came, one after the other.
+    pub(crate) fn messages(&self) -> Vec<Bytes> {
+        let mut rest = self.body.clone();
+        let mut messages = Vec::new();
+        while !rest.is_empty() {
+            let mut head = rest.split_to(FRAME_HEAD);
+            assert_eq!(head.get_u8(), 0, "it is not compressed");
+            messages.push(rest.split_to(head.get_u32().try_into().expect("a length")));
+        }
+        messages
     }
 
     /// All values of one metadata entry.
@@ -173,8 +188,7 @@ async fn answer(state: &Mutex<FarState>, request: Request<Body>) -> Response<Bod
         state.calls.push(Call {
             path: head.uri.path().to_owned(),
             metadata: head.headers,
-            // After the compression flag and the length.
-            message: body.slice(5..),
+            body,
         });
         state.first.pop_front().unwrap_or_else(|| state.reply.clone())
     };
@@ -208,7 +222,7 @@ async fn respond(reply: Reply) -> Response<Body> {
 
 /// A message as gRPC frames it: not compressed, its length, itself.
 fn frame(message: &Bytes) -> Bytes {
-    let mut frame = BytesMut::with_capacity(message.len() + 5);
+    let mut frame = BytesMut::with_capacity(message.len() + FRAME_HEAD);
     frame.put_u8(0);
     frame.put_u32(u32::try_from(message.len()).expect("a small message"));
     frame.extend_from_slice(message);
