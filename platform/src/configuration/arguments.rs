@@ -106,7 +106,8 @@ pub struct Arguments {
     #[arg(long, env = "HOLDFAST_TASK_DATABASE_URL_FILE", value_name = "FILE", global = true)]
     pub task_database_url_file: Option<String>,
 
-    /// Where the others find auth-service: `http://host:port` or `https://host:port`, several by commas
+    /// Where the others find auth-service: `http://host:port` or `https://host:port`, several by commas; of a name that has
+    /// several addresses, all of them
     #[arg(
         long,
         env = "HOLDFAST_AUTH_ADDR",
@@ -116,7 +117,8 @@ pub struct Arguments {
     )]
     pub auth_addr: String,
 
-    /// Where the others find task-service: `http://host:port` or `https://host:port`, several by commas
+    /// Where the others find task-service: `http://host:port` or `https://host:port`, several by commas; of a name that has
+    /// several addresses, all of them
     #[arg(
         long,
         env = "HOLDFAST_TASK_ADDR",
