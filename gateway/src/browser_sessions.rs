@@ -145,6 +145,9 @@ impl BrowserSessions {
         F: Future<Output = Result<T, Problem>>,
     {
         let credential = self.credential(head, rpc, &metadata, change).await?;
+        if let Credential::OfRequest = credential {
+            return call(metadata).await;
+        }
         let mut answered = call(credential.add_to(metadata.clone())).await;
         if let (Credential::OfCookies(_, Some(refresh)), Err(problem)) = (&credential, &answered)
             && is_token_refused(problem)

@@ -5,11 +5,8 @@ use std::{error::Error, net::IpAddr, sync::Arc};
 use futures_util::stream::{BoxStream, try_unfold};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::AUTHORIZATION};
 use platform::{
-    clock::Clock,
     entropy::SystemEntropy,
-    service_credential::{
-        CLIENT_ADDRESS_METADATA, CLIENT_USER_AGENT_METADATA, METADATA as SERVICE_TOKEN_METADATA, Role, ServiceKeys,
-    },
+    service_credential::{CLIENT_ADDRESS_METADATA, CLIENT_USER_AGENT_METADATA, METADATA as SERVICE_TOKEN_METADATA},
     serving::{REQUEST_ID, TraceContext},
 };
 use prost_reflect::DynamicMessage;
@@ -45,7 +42,7 @@ pub(crate) fn metadata(
     request_id: &str,
     trace: Option<&TraceContext>,
     address: Option<IpAddr>,
-    service_token: &str,
+    service_token: Option<HeaderValue>,
 ) -> MetadataMap {
     let mut metadata = HeaderMap::new();
     if let Some(trace) = trace {
@@ -55,12 +52,15 @@ pub(crate) fn metadata(
     for credential in headers.get_all(AUTHORIZATION) {
         metadata.append(AUTHORIZATION, credential.clone());
     }
+    // Not kept by the connection in place of what comes again (RFC 7541, section 7.1.3).
+    let once = |text: &str| {
+        let mut value = HeaderValue::from_str(text).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    };
     let ours = [
-        (REQUEST_ID, HeaderValue::from_str(request_id).ok()),
-        (
-            HeaderName::from_static(SERVICE_TOKEN_METADATA),
-            HeaderValue::from_str(service_token).ok(),
-        ),
+        (REQUEST_ID, once(request_id)),
+        (HeaderName::from_static(SERVICE_TOKEN_METADATA), service_token),
         (
             HeaderName::from_static(CLIENT_ADDRESS_METADATA),
             address.and_then(|address| HeaderValue::from_str(&address.to_string()).ok()),
@@ -78,11 +78,6 @@ pub(crate) fn metadata(
     MetadataMap::from_headers(metadata)
 }
 
-/// The token by which services know the gateway.
-pub(crate) fn service_token(keys: &ServiceKeys, clock: &dyn Clock) -> String {
-    keys.sign(Role::Gateway, clock)
-}
-
 /// Calls a method and waits for its answer, until the deadline.
 pub(crate) async fn unary(
     upstreams: &Upstreams,
@@ -91,9 +86,11 @@ pub(crate) async fn unary(
     metadata: MetadataMap,
     deadline: Deadline,
 ) -> Result<Received, Problem> {
+    if !rpc.may_be_repeated(message) {
+        return unary_once(upstreams, rpc, message.clone(), metadata, deadline).await;
+    }
     let call = || unary_once(upstreams, rpc, message.clone(), metadata.clone(), deadline);
-    let retries = upstreams.retries(rpc.upstream);
-    retries.run(rpc.may_be_repeated(message), deadline, call).await
+    upstreams.retries(rpc.upstream).run(deadline, call).await
 }
 
 async fn unary_once(
@@ -198,9 +195,11 @@ pub(crate) async fn streaming(
     metadata: MetadataMap,
     deadline: Deadline,
 ) -> Result<Begun, Problem> {
+    if !rpc.may_be_repeated(message) {
+        return streaming_once(upstreams, rpc, message.clone(), metadata, deadline).await;
+    }
     let call = || streaming_once(upstreams, rpc, message.clone(), metadata.clone(), deadline);
-    let retries = upstreams.retries(rpc.upstream);
-    retries.run(rpc.may_be_repeated(message), deadline, call).await
+    upstreams.retries(rpc.upstream).run(deadline, call).await
 }
 
 async fn streaming_once(

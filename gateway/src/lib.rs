@@ -17,7 +17,8 @@
 //! 7. `browser_sessions` — by what the call is made, where that is in `cookies`; `refreshes` — renewed once for all tabs;
 //!    `cross_site`, `scheme`, `cors` — what other sites' pages may, and from where a session may begin.
 //!    `grpc` — gRPC and gRPC-Web, which are passed on as they are.
-//! 8. `upstreams`, `stream_channels`, `client`, `forward`, `codec` — where it goes, for whom, and the call itself;
+//! 8. `upstreams`, `stream_channels`, `client`, `service_token`, `forward`, `codec` — where it goes, for whom, from whom,
+//!    and the call itself;
 //!    `retries` — made again where nothing answered;
 //!    `received` — what comes back, made JSON by `json_writer`.
 //! 9. `answer` — the success, as JSON; `raw_body` — as the bytes of `google.api.HttpBody`, streamed or not; `events` —
@@ -72,6 +73,7 @@ mod scalar;
 mod scheme;
 mod security_headers;
 mod service;
+mod service_token;
 mod stream_channels;
 mod template;
 #[cfg(test)]

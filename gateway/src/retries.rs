@@ -30,13 +30,8 @@ impl Retries {
         }
     }
 
-    /// Makes a call, and makes it again if it may be, at most twice, if no service answered and there is time for it.
-    pub(crate) async fn run<T, F>(
-        &self,
-        may_be_repeated: bool,
-        deadline: Deadline,
-        call: impl Fn() -> F,
-    ) -> Result<T, Problem>
+    /// Makes a call that may be made again, and does so, at most twice, if no service answered and there is time for it.
+    pub(crate) async fn run<T, F>(&self, deadline: Deadline, call: impl Fn() -> F) -> Result<T, Problem>
     where
         F: Future<Output = Result<T, Problem>>,
     {
@@ -46,7 +41,7 @@ impl Retries {
             let pause = self.jittered(pause);
             let is_in_time = Instant::now() + pause < deadline.end();
             let unanswered = matches!(&answered, Err(problem) if problem.is_unanswered());
-            if !(unanswered && may_be_repeated && is_in_time && self.budget.withdraw()) {
+            if !(unanswered && is_in_time && self.budget.withdraw()) {
                 break;
             }
             sleep(pause).await;

@@ -38,6 +38,7 @@ use crate::{
     routes::{Found, Route, RouteTable},
     rpc::Answers,
     scheme, security_headers,
+    service_token::ServiceToken,
     upload::Upload,
     upstreams::{self, Upstreams},
 };
@@ -54,6 +55,7 @@ struct Gateway {
     cors: Cors,
     grpc: Passage,
     openapi: OpenApi,
+    service_token: ServiceToken,
     shutdown: CancellationToken,
 }
 
@@ -79,6 +81,7 @@ pub(crate) async fn http_service(config: Config, shutdown: CancellationToken) ->
         sessions: BrowserSessions::new(&routes, upstreams.clone(), clock, issuer)?,
         cors: Cors::new(config.allowed_origins.clone()),
         openapi: OpenApi::default(),
+        service_token: ServiceToken::default(),
         grpc: Passage::new(&config, upstreams.clone(), shutdown.clone()).await,
         config,
         routes,
@@ -118,6 +121,7 @@ impl Gateway {
         response
     }
 
+    /// What is large is in boxes, or each layer around this would move it.
     async fn answer(&self, request: Request<Body>, context: Context<'_>) -> Result<Response<Body>, Problem> {
         let uri = request.uri();
         if uri
@@ -156,7 +160,7 @@ impl Gateway {
         if grpc::is_grpc(request.headers()) {
             let (head, body) = request.into_parts();
             let metadata = self.metadata(&head, context.request_id);
-            return self.grpc.call(Request::from_parts(head, body), metadata).await;
+            return Box::pin(self.grpc.call(Request::from_parts(head, body), metadata)).await;
         }
         if self.grpc.methods_of(&path).is_some() {
             let wanted = "this path takes gRPC and gRPC-Web";
@@ -165,14 +169,14 @@ impl Gateway {
         if let Some(methods) = SessionCall::at(&path) {
             let wanted = if method == Method::HEAD { &Method::GET } else { &method };
             return match methods.iter().find(|(method, _)| *method == wanted) {
-                Some((_, call)) => self.session(*call, request, context).await,
+                Some((_, call)) => Box::pin(self.session(*call, request, context)).await,
                 None => other_method(&method, &methods.iter().map(|(method, _)| *method).collect::<Vec<_>>()),
             };
         }
         match self.routes.find(&method, &path) {
             Found::Route(route, segments) => match route.rpc.max_upload {
-                None => self.call(route, &segments, request, context).await,
-                Some(max_bytes) => self.upload(route, max_bytes, request, context).await,
+                None => Box::pin(self.call(route, &segments, request, context)).await,
+                Some(max_bytes) => Box::pin(self.upload(route, max_bytes, request, context)).await,
             },
             Found::OtherMethods(allowed) => other_method(&method, &allowed),
             Found::Nothing => Err(Problem::new("ROUTE_NOT_FOUND", "there is nothing at this path")),
@@ -258,7 +262,7 @@ impl Gateway {
             }
             Answers::RawStream => {
                 let call = |metadata| forward::streaming(upstreams, rpc, &message, metadata, deadline);
-                let begun = self.sessions.call(&head, rpc, metadata, cookies, call).await;
+                let begun = Box::pin(self.sessions.call(&head, rpc, metadata, cookies, call)).await;
                 begun
                     .and_then(raw_body::streamed)
                     .map(|(content_type, body)| answer::streamed(route, content_type, body))
@@ -266,7 +270,7 @@ impl Gateway {
             Answers::Events => {
                 let form = Form::of(&head.headers)?;
                 let call = |metadata| forward::streaming(upstreams, rpc, &message, metadata, deadline);
-                let begun = self.sessions.call(&head, rpc, metadata, cookies, call).await;
+                let begun = Box::pin(self.sessions.call(&head, rpc, metadata, cookies, call)).await;
                 begun
                     .map(|begun| events::body(self.stream(form, context.request_id), begun))
                     .map(|body| answer::streamed(route, form.content_type(), body))
@@ -322,9 +326,11 @@ impl Gateway {
     fn metadata(&self, head: &Parts, request_id: &str) -> MetadataMap {
         let peer = head.extensions.get::<PeerAddress>();
         let address = peer.map(|peer| client::address(peer.0.ip(), &head.headers, &self.config.trusted_proxies));
-        let service_token = forward::service_token(&self.config.service_keys, &*self.config.clock);
+        let service_token = self
+            .service_token
+            .current(&self.config.service_keys, &*self.config.clock);
         let trace = head.extensions.get::<TraceContext>();
-        forward::metadata(&head.headers, request_id, trace, address, &service_token)
+        forward::metadata(&head.headers, request_id, trace, address, service_token)
     }
 
     /// How a stream of messages is written for a request.

@@ -1,6 +1,7 @@
 //! The id of a request, and its line in the log.
 
 use std::{
+    cell::OnceCell,
     convert::Infallible,
     sync::Arc,
     task::{Context, Poll},
@@ -12,6 +13,7 @@ use http::{HeaderName, HeaderValue, Request, Response};
 use tokio::time::Instant;
 use tower::{Layer, Service};
 use tracing::Instrument as _;
+use uuid::Uuid;
 
 use super::trace_context::TraceContext;
 use crate::entropy::{SystemEntropy, uuid_v4};
@@ -57,9 +59,12 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let id = request_id(request.headers().get(REQUEST_ID));
+        let new = OnceCell::new();
+        // One for both, which are random and no secret.
+        let new = || *new.get_or_init(|| uuid_v4(&SystemEntropy));
+        let id = request_id(request.headers().get(REQUEST_ID), new);
         request.extensions_mut().insert(RequestId(id.clone()));
-        let trace = TraceContext::of(request.headers(), &SystemEntropy);
+        let trace = TraceContext::of(request.headers(), || new().into_bytes());
         let method = request.method().clone();
         let path: Arc<str> = request.uri().path().into();
         let span = tracing::info_span!("request", request.id = &*id, trace.id = %trace.trace_id());
@@ -94,9 +99,9 @@ where
 }
 
 /// The caller's id if it is 1 to 64 printable ASCII characters, else a new UUID.
-fn request_id(given: Option<&HeaderValue>) -> Arc<str> {
+fn request_id(given: Option<&HeaderValue>, new: impl FnOnce() -> Uuid) -> Arc<str> {
     given
         .and_then(|value| value.to_str().ok())
         .filter(|id| (1..=MAX_REQUEST_ID_BYTES).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()))
-        .map_or_else(|| uuid_v4(&SystemEntropy).to_string().into(), Into::into)
+        .map_or_else(|| new().to_string().into(), Into::into)
 }

@@ -23,12 +23,12 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// What the headers of a request say; a new trace if they say nothing that can be used.
-    pub fn of(headers: &HeaderMap, entropy: &dyn Entropy) -> Self {
+    /// What the headers of a request say; a new trace, of this random id, if they say nothing that can be used.
+    pub fn of(headers: &HeaderMap, new_id: impl FnOnce() -> [u8; 16]) -> Self {
         let given = single(headers).and_then(parse);
         let Some((trace_id, flags)) = given else {
             return Self {
-                trace_id: random_bytes(entropy),
+                trace_id: new_id(),
                 flags: 0,
                 state: None,
             };
@@ -50,7 +50,9 @@ impl TraceContext {
         let span: [u8; 8] = random_bytes(entropy);
         let parent = format!("00-{}-{}-{:02x}", self.trace_id(), Hexadecimal(span), self.flags);
         for (name, value) in [(TRACEPARENT, Some(&*parent)), (TRACESTATE, self.state.as_deref())] {
-            if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
+            if let Some(mut value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
+                // Not kept by the connection in place of what comes again (RFC 7541, section 7.1.3).
+                value.set_sensitive(true);
                 headers.insert(name, value);
             }
         }
@@ -61,7 +63,10 @@ struct Hexadecimal<const N: usize>([u8; N]);
 
 impl<const N: usize> fmt::Display for Hexadecimal<N> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let text: String = digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect();
+        formatter.write_str(&text)
     }
 }
 
@@ -113,7 +118,7 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, value.parse().expect("a header"));
         }
-        TraceContext::of(&headers, &SystemEntropy)
+        TraceContext::of(&headers, || random_bytes(&SystemEntropy))
     }
 
     fn written(context: &TraceContext) -> (String, Option<String>) {
@@ -169,7 +174,7 @@ mod tests {
                 HeaderValue::from_bytes(parent.as_bytes()).expect("a header"),
             );
             headers.insert("tracestate", HeaderValue::from_static("a=1"));
-            let (begun, state) = written(&TraceContext::of(&headers, &SystemEntropy));
+            let (begun, state) = written(&TraceContext::of(&headers, || random_bytes(&SystemEntropy)));
             assert!(!begun.contains("4bf92f3577b34da6a3ce929d0e0e4736"), "{parent}");
             assert!(
                 parse(&begun).is_none_or(|(_, flags)| flags == 0) && begun.len() == LENGTH,
