@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap,
@@ -54,6 +54,12 @@ impl Default for Bodies {
 impl Bodies {
     /// The whole body.
     pub(crate) async fn read(&self, body: Body, deadline: Deadline) -> Result<Content, Problem> {
+        if body.is_end_stream() {
+            return Ok(Content {
+                bytes: Bytes::new(),
+                _place: None,
+            });
+        }
         timeout_at(deadline.body_end(), self.read_all(body))
             .await
             .unwrap_or_else(|_| Err(deadline::exceeded()))

@@ -7,10 +7,16 @@ use prost::Message as _;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use tonic::{
     Status,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
 use crate::{forward::BrokenOff, json_writer::JsonWriter, received::Received, rpc::Rpc};
+
+/// Buffers that begin with 1 KiB, which most messages fit, where tonic's begin with 8, and grow for the others. What a
+/// stream has ready is sent at 32 KiB, as by default.
+fn of_small_messages() -> BufferSettings {
+    BufferSettings::new(1024, 32 * 1024)
+}
 
 /// Writes any message, reads the answers of a method.
 pub(crate) struct DynamicCodec(pub(crate) DynamicDecoder);
@@ -36,6 +42,10 @@ pub(crate) struct DynamicEncoder;
 impl Encoder for DynamicEncoder {
     type Item = DynamicMessage;
     type Error = Status;
+
+    fn buffer_settings(&self) -> BufferSettings {
+        of_small_messages()
+    }
 
     fn encode(&mut self, message: DynamicMessage, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
         message
@@ -64,6 +74,10 @@ impl DynamicDecoder {
 impl Decoder for DynamicDecoder {
     type Item = Received;
     type Error = Status;
+
+    fn buffer_settings(&self) -> BufferSettings {
+        of_small_messages()
+    }
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Received>, Status> {
         let wire = buffer.copy_to_bytes(buffer.remaining());

@@ -105,10 +105,14 @@ impl RouteTable {
 
     /// The route of a request. A path that ends in a known verb is that verb's alone; `HEAD` is answered as `GET`.
     pub(crate) fn find<'path>(&self, method: &Method, path: &'path str) -> Found<'_, 'path> {
+        let Some(path) = path.strip_prefix('/') else {
+            return Found::Nothing;
+        };
+        let parts: Vec<&str> = path.split('/').collect();
         let mut matching: Vec<_> = self
             .routes
             .iter()
-            .filter_map(|route| route.template.matches(path).map(|segments| (route, segments)))
+            .filter_map(|route| route.template.matches(&parts).map(|segments| (route, segments)))
             .collect();
         if matching.iter().any(|(route, _)| route.template.has_verb()) {
             matching.retain(|(route, _)| route.template.has_verb());

@@ -88,29 +88,29 @@ impl Template {
         self.segments.last() == Some(&Segment::Rest)
     }
 
-    /// The segments of a path, still escaped, if it has this pattern's form. A wildcard takes exactly one segment; no
-    /// segment is ever empty.
-    pub(crate) fn matches<'path>(&self, path: &'path str) -> Option<Vec<&'path str>> {
-        let mut path = path.strip_prefix('/')?;
-        if let Some(verb) = &self.verb {
-            path = path.strip_suffix(verb.as_str())?.strip_suffix(':')?;
-        }
-        let parts: Vec<&str> = path.split('/').collect();
+    /// The segments of a path, still escaped, if it has this pattern's form: of what stands between its slashes, after the
+    /// first. A wildcard takes exactly one segment; no segment is ever empty.
+    pub(crate) fn matches<'path>(&self, parts: &[&'path str]) -> Option<Vec<&'path str>> {
         let has_length = if self.has_rest() {
             parts.len() + 1 >= self.segments.len()
         } else {
             parts.len() == self.segments.len()
         };
+        let (last, others) = parts.split_last().filter(|_| has_length)?;
+        let last = match &self.verb {
+            Some(verb) => last.strip_suffix(verb.as_str())?.strip_suffix(':')?,
+            None => last,
+        };
+        let parts = others.iter().copied().chain([last]);
         let rest = std::iter::repeat(&Segment::Rest);
-        let same = has_length
-            && parts
-                .iter()
-                .zip(self.segments.iter().chain(rest))
-                .all(|(part, segment)| match segment {
-                    Segment::Literal(literal) => part == literal,
-                    Segment::Wildcard | Segment::Rest => !part.is_empty(),
-                });
-        same.then_some(parts)
+        let same = parts
+            .clone()
+            .zip(self.segments.iter().chain(rest))
+            .all(|(part, segment)| match segment {
+                Segment::Literal(literal) => part == literal,
+                Segment::Wildcard | Segment::Rest => !part.is_empty(),
+            });
+        same.then(|| parts.collect())
     }
 
     /// The fields that the path binds.
@@ -214,7 +214,8 @@ mod tests {
 
     fn bound(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
         let template = Template::parse(pattern).expect(pattern);
-        let parts = template.matches(path)?;
+        let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+        let parts = template.matches(&parts)?;
         Some(
             template
                 .variables()
