@@ -141,6 +141,8 @@ pub(super) fn keep(addresses: Vec<Uri>, tls: ClientTls, resolver: Resolver) -> w
         loop {
             let places = known.look().await;
             known.settle(places);
+            // Those of before get the calls until it is known which of the new ones can.
+            timeout(ASK_TIMEOUT, known.all_asked()).await.ok();
             let again = sleep(LOOK_EVERY);
             tokio::pin!(again);
             loop {
@@ -178,9 +180,15 @@ struct Known {
 struct Member {
     number: u64,
     endpoint: Endpoint,
-    is_serving: Arc<AtomicBool>,
+    health: Arc<Health>,
     /// Asks it, if there is any other to call.
     asking: Option<AbortOnDropHandle<()>>,
+}
+
+/// What a replica said last.
+struct Health {
+    was_asked: AtomicBool,
+    is_serving: AtomicBool,
 }
 
 impl Known {
@@ -229,31 +237,43 @@ impl Known {
                 Member {
                     number: self.endpoints,
                     endpoint: endpoint(place, self.current.as_deref()),
-                    is_serving: Arc::new(AtomicBool::new(true)),
+                    health: Arc::new(Health {
+                        was_asked: AtomicBool::new(false),
+                        is_serving: AtomicBool::new(true),
+                    }),
                     asking: None,
                 }
             });
             if !several {
                 member.asking = None;
             } else if member.asking.is_none() {
-                let asking = ask(member.endpoint.clone(), member.is_serving.clone(), self.changed.clone());
+                let asking = ask(member.endpoint.clone(), member.health.clone(), self.changed.clone());
                 member.asking = Some(AbortOnDropHandle::new(tokio::spawn(asking)));
             }
+        }
+    }
+
+    /// Waits until each was asked that is asked at all.
+    async fn all_asked(&self) {
+        let is_open = |member: &Member| member.asking.is_some() && !member.health.was_asked.load(Relaxed);
+        while self.members.values().any(is_open) {
+            self.changed.notified().await;
         }
     }
 
     /// Those that are serving; all of them if none is.
     fn serving(&self) -> Replicas {
         let all = || self.members.iter();
-        let none_is = all().all(|(_, member)| !member.is_serving.load(Relaxed));
-        let serving = all().filter(|(_, member)| none_is || member.is_serving.load(Relaxed));
+        let is_serving = |member: &Member| member.health.is_serving.load(Relaxed);
+        let none_is = all().all(|(_, member)| !is_serving(member));
+        let serving = all().filter(|(_, member)| none_is || is_serving(member));
         let replicas = serving.map(|(place, member)| (place.clone(), (member.number, member.endpoint.clone())));
         Replicas(replicas.collect())
     }
 }
 
 /// Asks a replica again and again whether it is serving, on a connection of its own.
-async fn ask(endpoint: Endpoint, is_serving: Arc<AtomicBool>, changed: Arc<Notify>) {
+async fn ask(endpoint: Endpoint, health: Arc<Health>, changed: Arc<Notify>) {
     let mut client = HealthClient::new(endpoint.connect_lazy());
     loop {
         let request = HealthCheckRequest { service: String::new() };
@@ -263,8 +283,11 @@ async fn ask(endpoint: Endpoint, is_serving: Arc<AtomicBool>, changed: Arc<Notif
             Ok(Err(status)) => status.code() == Code::Unimplemented,
             Err(_) => false,
         };
-        if is_serving.swap(serves, Relaxed) != serves {
+        let has_changed = health.is_serving.swap(serves, Relaxed) != serves;
+        if has_changed {
             tracing::info!(address = %endpoint.uri(), serving = serves, "a replica changed");
+        }
+        if !health.was_asked.swap(true, Relaxed) || has_changed {
             changed.notify_one();
         }
         sleep(ASK_EVERY).await;

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use tokio::{net::TcpListener, task::yield_now};
+use tokio::{net::TcpListener, sync::Notify, task::yield_now};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::service::Routes;
 use tonic_health::{
@@ -103,6 +103,32 @@ async fn replicas_that_are_not_serving_get_no_calls() {
     one.says(ServingStatus::NotServing).await;
     // A call is tried where nothing says that it will succeed.
     wait_until_only(&channel, &replicas, &["one", "two"]).await;
+}
+
+/// As of a name with an IPv6 address where the service listens on IPv4 only.
+#[tokio::test]
+async fn an_address_that_nobody_listens_on_costs_no_call() {
+    let one = Replica::start("one").await;
+    let nobody = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let addresses = [nobody.local_addr().expect("an address"), one.address];
+    drop(nobody);
+    let asked = Arc::new(Notify::new());
+    let resolver: replicas::Resolver = {
+        let asked = asked.clone();
+        Arc::new(move |_, _| {
+            asked.notify_one();
+            Box::pin(async move { Ok(addresses.to_vec()) })
+        })
+    };
+    let name = Uri::from_static("http://127.0.0.1.test:1");
+    let destination = Destination::resolved(&[name], &ClientTls::default(), resolver);
+    asked.notified().await;
+    let channel = destination.channel();
+    // Until the replicas are known, calls go to the name, which leads nowhere here.
+    wait_until_only(&channel, &[&one], &["one"]).await;
+    for _ in 0..50 {
+        assert_eq!(who_answers(&channel, &[&one]).await, HashSet::from([Some("one")]));
+    }
 }
 
 #[tokio::test]
