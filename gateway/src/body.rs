@@ -1,6 +1,6 @@
 //! What a request carries, read within limits.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::body::{Body, HttpBody as _};
 use bytes::{Bytes, BytesMut};
@@ -9,10 +9,10 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 use http_body_util::BodyExt as _;
-use platform::serving::{MAX_MESSAGE_BYTES, discard};
+use platform::serving::discard;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout_at,
+    time::{timeout, timeout_at},
 };
 
 use crate::{
@@ -22,9 +22,13 @@ use crate::{
 
 /// How many bytes of unanswered requests are kept in memory at most, in KiB: many clients that send slowly must
 /// not add up.
-const BUDGET_KIB: usize = 64 * 1024;
+const BUDGET_KIB: usize = 256 * 1024;
+
+/// Who sends nothing for so long has given up.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// Reads bodies, all of them together within a budget.
+#[derive(Clone)]
 pub(crate) struct Bodies {
     budget: Arc<Semaphore>,
 }
@@ -38,7 +42,7 @@ pub(crate) struct Content {
 
 impl Content {
     /// The body.
-    pub(crate) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 }
@@ -52,30 +56,30 @@ impl Default for Bodies {
 }
 
 impl Bodies {
-    /// The whole body.
-    pub(crate) async fn read(&self, body: Body, deadline: Deadline) -> Result<Content, Problem> {
+    /// The whole body, of at most so many bytes.
+    pub(crate) async fn read(&self, body: Body, most: usize, deadline: Deadline) -> Result<Content, Problem> {
         if body.is_end_stream() {
             return Ok(Content {
                 bytes: Bytes::new(),
                 _place: None,
             });
         }
-        timeout_at(deadline.body_end(), self.read_all(body))
+        timeout_at(deadline.body_end(), self.read_all(body, most))
             .await
             .unwrap_or_else(|_| Err(deadline::exceeded()))
     }
 
-    async fn read_all(&self, mut body: Body) -> Result<Content, Problem> {
+    async fn read_all(&self, mut body: Body, most: usize) -> Result<Content, Problem> {
         let mut read = BytesMut::new();
         let mut place: Option<OwnedSemaphorePermit> = None;
-        while let Some(frame) = body.frame().await {
+        while let Some(frame) = timeout(SILENCE, body.frame()).await.map_err(|_| deadline::exceeded())? {
             let frame = frame.map_err(|_| broken())?;
             let Ok(data) = frame.into_data() else { continue };
             let length = read.len() + data.len();
-            if length > MAX_MESSAGE_BYTES {
+            if length > most {
                 drop((read, place));
                 discard(&mut body, length).await;
-                return Err(too_large(MAX_MESSAGE_BYTES));
+                return Err(too_large(most));
             }
             self.occupy(&mut place, length)?;
             read.extend_from_slice(&data);
@@ -160,7 +164,7 @@ fn is_json(media_type: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use platform::serving::DISCARD_TIME;
+    use platform::serving::{DISCARD_TIME, MAX_MESSAGE_BYTES};
 
     use super::*;
 
@@ -191,7 +195,7 @@ mod tests {
         let endless = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
         let deadline = Deadline::of(&HeaderMap::new()).expect("no timeout");
         let problem = Bodies::default()
-            .read(endless, deadline)
+            .read(endless, MAX_MESSAGE_BYTES, deadline)
             .await
             .expect_err("it never ends");
         assert_eq!(problem.reason, "DEADLINE_EXCEEDED");
@@ -208,7 +212,7 @@ mod tests {
         let began = tokio::time::Instant::now();
         assert_eq!(
             Bodies::default()
-                .read(body, deadline)
+                .read(body, MAX_MESSAGE_BYTES, deadline)
                 .await
                 .expect_err("too large")
                 .reason,
@@ -232,18 +236,26 @@ mod tests {
         let waiting: Vec<_> = (0..fitting)
             .map(|_| {
                 let bodies = bodies.clone();
-                tokio::spawn(async move { bodies.read(slow(), deadline).await })
+                tokio::spawn(async move { bodies.read(slow(), MAX_MESSAGE_BYTES, deadline).await })
             })
             .collect();
-        tokio::task::yield_now().await;
-        let refused = bodies.read(slow(), deadline).await.expect_err("there is no room");
+        while bodies.budget.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let refused = bodies
+            .read(slow(), MAX_MESSAGE_BYTES, deadline)
+            .await
+            .expect_err("there is no room");
         assert_eq!(refused.reason, "UNAVAILABLE");
         for read in waiting {
             let given_up = read.await.expect("no panic").expect_err("they never end");
             assert_eq!(given_up.reason, "DEADLINE_EXCEEDED");
         }
         let fresh = Deadline::of(&HeaderMap::new()).expect("no timeout");
-        let small = bodies.read(Body::from("{}"), fresh).await.expect("there is room again");
-        assert_eq!(small.bytes(), b"{}");
+        let small = bodies
+            .read(Body::from("{}"), MAX_MESSAGE_BYTES, fresh)
+            .await
+            .expect("there is room again");
+        assert_eq!(&**small.bytes(), b"{}");
     }
 }

@@ -1,18 +1,19 @@
 //! Sessions of browsers: their tokens are in cookies, and renewed when a request needs it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
 use http::{HeaderMap, Method, header::AUTHORIZATION, request::Parts};
 use platform::clock::Clock;
 use prost_reflect::{DynamicMessage, Value};
+use tokio::time::{sleep, timeout_at};
 use tonic::metadata::MetadataMap;
 use zeroize::Zeroizing;
 
 use crate::{
     cookies::{Change, Cookies, Tokens},
     cross_site,
-    deadline::Deadline,
+    deadline::{self, Deadline},
     error::StartError,
     forward,
     problem::Problem,
@@ -25,6 +26,9 @@ use crate::{
 
 const REFRESH: &str = "holdfast.auth.v1.AuthService.Refresh";
 const LOGOUT: &str = "holdfast.auth.v1.AuthService.Logout";
+
+/// What was sent with the cookies of a session arrives within this time.
+const STILL_USED: Duration = Duration::from_secs(5);
 
 /// What a browser does with its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +127,8 @@ impl BrowserSessions {
         }
         match (cookies.refresh, cookies.access) {
             (Some(refresh), _) => {
-                let access = self.renew(&refresh, metadata, change).await?;
+                let deadline = Deadline::of(&head.headers)?;
+                let access = self.renew(&refresh, metadata, deadline, change).await?;
                 Ok(Credential::OfCookies(access, None))
             }
             (None, Some(access)) => Ok(Credential::OfCookies(access, None)),
@@ -152,13 +157,27 @@ impl BrowserSessions {
         if let (Credential::OfCookies(_, Some(refresh)), Err(problem)) = (&credential, &answered)
             && is_token_refused(problem)
         {
-            let access = self.renew(refresh, &metadata, change).await?;
+            let deadline = Deadline::of(&head.headers)?;
+            let access = self.renew(refresh, &metadata, deadline, change).await?;
             answered = call(Credential::OfCookies(access, None).add_to(metadata)).await;
         }
         if let Err(problem) = &answered {
             credential.settle(problem, change);
         }
         answered
+    }
+
+    /// Ends, in a while, the session of the cookies with which another one was begun: what tabs have under way with it would
+    /// otherwise be refused, and take the new cookies with it. If it cannot be ended then, it ends idle.
+    pub(crate) fn end_later(self: &Arc<Self>, headers: HeaderMap, metadata: MetadataMap) {
+        if cookies(&headers).is_none() {
+            return;
+        }
+        let sessions = self.clone();
+        tokio::spawn(async move {
+            sleep(STILL_USED).await;
+            sessions.end(&headers, metadata).await.ok();
+        });
     }
 
     /// Ends the session of a request's cookies. Success too if there is none.
@@ -178,6 +197,7 @@ impl BrowserSessions {
         &self,
         refresh: &str,
         metadata: &MetadataMap,
+        deadline: Deadline,
         change: &mut Change,
     ) -> Result<Zeroizing<String>, Problem> {
         let call = || {
@@ -190,7 +210,9 @@ impl BrowserSessions {
             }
             .boxed()
         };
-        match self.refreshes.refresh(refresh, call).await {
+        // The renewal itself goes on, for the others and for the next request.
+        let renewed = timeout_at(deadline.end(), self.refreshes.refresh(refresh, call)).await;
+        match renewed.unwrap_or_else(|_| Err(deadline::exceeded())) {
             Ok(tokens) => {
                 let access = tokens.access.clone();
                 *change = Change::Set(tokens);

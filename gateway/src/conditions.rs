@@ -31,6 +31,12 @@ pub(crate) fn apply_if_match(
     message: &mut DynamicMessage,
 ) -> Result<Condition, Problem> {
     let tags = entity_tags(headers, &IF_MATCH)?;
+    if !method.is_safe() && headers.contains_key(IF_NONE_MATCH) {
+        return Err(Problem::field(
+            "If-None-Match",
+            "is not a condition that this method can keep",
+        ));
+    }
     if tags.is_empty() || method.is_safe() {
         return Ok(Condition::None);
     }

@@ -12,7 +12,7 @@ use platform::{
 use prost_reflect::DynamicMessage;
 use tokio::time::{Instant, timeout_at};
 use tonic::{
-    Code, Request, Status, Streaming,
+    Code, ConnectError, Request, Status, Streaming,
     body::Body,
     client::{Grpc, GrpcService},
     metadata::MetadataMap,
@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// The largest answer, in bytes. A page ends at 3 MiB; this leaves room for larger single messages.
-const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
+pub(crate) const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
 /// What a call says of its client, apart from the message. Nothing of the client's headers goes on but what is
 /// named here: above all no `x-holdfast-*`, by which services believe the gateway.
@@ -86,11 +86,9 @@ pub(crate) async fn unary(
     metadata: MetadataMap,
     deadline: Deadline,
 ) -> Result<Received, Problem> {
-    if !rpc.may_be_repeated(message) {
-        return unary_once(upstreams, rpc, message.clone(), metadata, deadline).await;
-    }
     let call = || unary_once(upstreams, rpc, message.clone(), metadata.clone(), deadline);
-    upstreams.retries(rpc.upstream).run(deadline, call).await
+    let retries = upstreams.retries(rpc.upstream);
+    retries.run(rpc.may_be_repeated(message), deadline, call).await
 }
 
 async fn unary_once(
@@ -195,11 +193,9 @@ pub(crate) async fn streaming(
     metadata: MetadataMap,
     deadline: Deadline,
 ) -> Result<Begun, Problem> {
-    if !rpc.may_be_repeated(message) {
-        return streaming_once(upstreams, rpc, message.clone(), metadata, deadline).await;
-    }
     let call = || streaming_once(upstreams, rpc, message.clone(), metadata.clone(), deadline);
-    upstreams.retries(rpc.upstream).run(deadline, call).await
+    let retries = upstreams.retries(rpc.upstream);
+    retries.run(rpc.may_be_repeated(message), deadline, call).await
 }
 
 async fn streaming_once(
@@ -269,6 +265,18 @@ fn refuse_other_than_ok<B>(
     }
 }
 
+/// Whether there was no connection on which the call could have been made.
+fn is_unconnected(status: &Status) -> bool {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if error.is::<ConnectError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// A status in the contract's form is the service's answer. Any other was made on the way, by a transport or by
 /// something that is not our service: then it is never the client's credentials that are at fault.
 ///
@@ -284,6 +292,9 @@ fn failure(status: &Status, rpc: &Rpc, upstream: &'static str, end: Option<Insta
     }
     if code == Code::Unavailable || made_here {
         tracing::warn!(upstream, rpc.method = method, %status, "the upstream does not answer");
+        if is_unconnected(status) {
+            return Problem::not_sent();
+        }
         return Problem::new("UNAVAILABLE", "the service does not answer just now");
     }
     tracing::error!(upstream, rpc.method = method, %status, "the upstream answered outside the contract");

@@ -16,20 +16,24 @@ use http::{
     uri::PathAndQuery,
 };
 use http_body::{Frame, SizeHint};
+use http_body_util::{BodyExt as _, Full, Limited};
 use platform::{
     access::{Access, AccessTable},
-    serving::{TIMEOUT_FORM, add_reflection, health_service},
+    serving::{MAX_MESSAGE_BYTES, TIMEOUT_FORM, add_reflection, health_service},
     wire_error::WireError,
 };
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, metadata::MetadataMap, service::Routes, service::RoutesBuilder, transport::Channel};
 use tonic_web::GrpcWebLayer;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::{
+    body::{Bodies, Content},
     config::Config,
     deadline::{Deadline, MARGIN},
+    forward::MAX_ANSWER_BYTES,
+    outgoing::Outgoing,
     problem::Problem,
     stream_channels::Place,
     upstreams::{self, Upstreams},
@@ -52,10 +56,24 @@ const PASSED_BACK: [HeaderName; 5] = [
     HeaderName::from_static("grpc-status-details-bin"),
 ];
 
+/// gRPC and gRPC-Web; messages are protobuf.
+const TYPES: [&str; 6] = [
+    "application/grpc",
+    "application/grpc+proto",
+    "application/grpc-web",
+    "application/grpc-web+proto",
+    "application/grpc-web-text",
+    "application/grpc-web-text+proto",
+];
+/// What gRPC puts before a message: whether it is compressed, and its length.
+const FRAME_BYTES: usize = 5;
+
 /// Which calls are passed on, and where to.
 pub(crate) struct Passage {
     methods: HashMap<String, Passed>,
     upstreams: Arc<Upstreams>,
+    bodies: Bodies,
+    outgoing: Outgoing,
     /// Health and reflection, which the gateway answers itself.
     own: Routes,
 }
@@ -64,13 +82,20 @@ pub(crate) struct Passage {
 #[derive(Clone, Copy)]
 struct Passed {
     upstream: usize,
-    /// Whether its messages are streamed, either way.
-    lasts: bool,
+    /// Whether it takes a stream of messages.
+    takes_stream: bool,
+    /// Whether it answers with one.
+    answers_stream: bool,
 }
 
 impl Passage {
     /// Of all methods that people call. Health is the gateway's own, until the shutdown.
-    pub(crate) async fn new(config: &Config, upstreams: Arc<Upstreams>, shutdown: CancellationToken) -> Self {
+    pub(crate) async fn new(
+        config: &Config,
+        upstreams: Arc<Upstreams>,
+        bodies: Bodies,
+        shutdown: CancellationToken,
+    ) -> Self {
         let mut methods = HashMap::new();
         let mut services = Vec::new();
         for service in config.contracts.services() {
@@ -81,9 +106,13 @@ impl Passage {
             let known = methods.len();
             for method in service.methods() {
                 let path = format!("/{}/{}", service.full_name(), method.name());
-                let lasts = method.is_server_streaming() || method.is_client_streaming();
                 if table.get(&path).is_some_and(|rules| rules.access != Access::Service) {
-                    methods.insert(path, Passed { upstream, lasts });
+                    let passed = Passed {
+                        upstream,
+                        takes_stream: method.is_client_streaming(),
+                        answers_stream: method.is_server_streaming(),
+                    };
+                    methods.insert(path, passed);
                 }
             }
             if methods.len() > known {
@@ -98,6 +127,8 @@ impl Passage {
         Self {
             methods,
             upstreams,
+            bodies,
+            outgoing: Outgoing::default(),
             own: own.routes(),
         }
     }
@@ -138,16 +169,24 @@ impl Passage {
         let unknown = || WireError::new(Code::Unimplemented, "METHOD_UNKNOWN", "there is no such method");
         let passed = *self.methods.get(path).ok_or_else(unknown)?;
         let deadline = Deadline::of(request.headers()).map_err(|_| WireError::field(GRPC_TIMEOUT, TIMEOUT_FORM))?;
-        let (channel, place) = if passed.lasts {
+        let lasts = passed.takes_stream || passed.answers_stream;
+        // Before it takes a place on connections that all share: who sends nothing holds up nobody else.
+        let (request, _content) = if passed.takes_stream {
+            (request, None)
+        } else {
+            let (request, content) = self.whole(request, deadline).await?;
+            (request, Some(content))
+        };
+        let (channel, place) = if lasts {
             let place = self.upstreams.streams(passed.upstream);
             let (place, _) = place.map_err(|problem| WireError::unavailable(problem.detail))?;
             (place.channel.clone(), Some(place))
         } else {
             (self.upstreams.get(passed.upstream).0, None)
         };
-        let request = onwards(request, metadata, (!passed.lasts).then_some(deadline));
+        let request = onwards(request, metadata, (!lasts).then_some(deadline));
         let answered = send(channel, request);
-        let answered = match (passed.lasts, deadline.stream_end()) {
+        let answered = match (lasts, deadline.stream_end()) {
             (true, None) => answered.await,
             (true, Some(end)) => timeout_at(end + MARGIN, answered)
                 .await
@@ -156,13 +195,69 @@ impl Passage {
                 .await
                 .unwrap_or_else(|_| Err(exceeded())),
         };
-        Ok(back(answered?, place))
+        let answer = answered?;
+        if passed.answers_stream || answer.is_end_stream() {
+            return Ok(back(answer, place));
+        }
+        // As soon as it is there, for the same reason: who does not read it holds up nobody else.
+        let (head, body) = answer.into_parts();
+        let end = if lasts { None } else { Some(deadline.end() + MARGIN) };
+        let body = self.taken(body, end).await?;
+        Ok(back(Response::from_parts(head, body), place))
+    }
+
+    /// The request with its message, which has come; it holds its place among the bodies.
+    async fn whole(
+        &self,
+        request: Request<tonic::body::Body>,
+        deadline: Deadline,
+    ) -> Result<(Request<tonic::body::Body>, Content), Status> {
+        let (head, body) = request.into_parts();
+        let most = MAX_MESSAGE_BYTES + FRAME_BYTES;
+        let read = self.bodies.read(Body::new(body), most, deadline).await;
+        let content = read.map_err(|problem| refused(&problem))?;
+        let body = tonic::body::Body::new(Full::new(content.bytes().clone()));
+        Ok((Request::from_parts(head, body), content))
+    }
+
+    /// An answer of one message, and its trailers, until this moment.
+    async fn taken(&self, body: tonic::body::Body, end: Option<Instant>) -> Result<tonic::body::Body, Status> {
+        let taking = Limited::new(body, MAX_ANSWER_BYTES).collect();
+        let taken = match end {
+            Some(end) => timeout_at(end, taking).await.map_err(|_| exceeded())?,
+            None => taking.await,
+        };
+        let taken = taken.map_err(|error| {
+            tracing::warn!(%error, "an answer of gRPC broke off");
+            WireError::unavailable("the service does not answer just now")
+        })?;
+        let trailers = taken.trailers().cloned();
+        let body = self.outgoing.body(taken.to_bytes(), trailers);
+        body.map(tonic::body::Body::new).map_err(|problem| refused(&problem))
+    }
+}
+
+/// A problem with a body as a status.
+fn refused(problem: &Problem) -> Status {
+    let detail = &*problem.detail;
+    match &*problem.reason {
+        "DEADLINE_EXCEEDED" => exceeded(),
+        "MESSAGE_TOO_LARGE" => WireError::new(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", detail).into(),
+        "UNAVAILABLE" => WireError::unavailable(detail).into(),
+        _ => WireError::new(
+            Code::InvalidArgument,
+            "MESSAGE_MALFORMED",
+            "the message broke off, or is not framed",
+        )
+        .into(),
     }
 }
 
 /// Whether a request is one of gRPC or gRPC-Web.
 pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
-    media_type(headers).starts_with("application/grpc")
+    let media_type = media_type(headers);
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    TYPES.iter().any(|known| known.eq_ignore_ascii_case(media_type))
 }
 
 fn is_grpc_web(headers: &HeaderMap) -> bool {

@@ -22,7 +22,7 @@
 //!    `retries` — made again where nothing answered;
 //!    `received` — what comes back, made JSON by `json_writer`.
 //! 9. `answer` — the success, as JSON; `raw_body` — as the bytes of `google.api.HttpBody`, streamed or not; `events` —
-//!    as a stream of messages, in the form that `accept` finds; `problem`, `error_table` — everything else, as
+//!    as a stream of messages, in the form that `accept` finds; `outgoing` — until they are taken; `problem`, `error_table` — everything else, as
 //!    problem+json; `security_headers`.
 //!
 //! Requests that stream anything but `google.api.HttpBody`, or that are answered with a stream, get no route.
@@ -57,6 +57,7 @@ mod json_message;
 mod json_writer;
 mod nesting;
 mod openapi;
+mod outgoing;
 mod paging;
 mod percent;
 mod preferences;

@@ -15,8 +15,8 @@ pub(crate) fn next(rpc: &Rpc, uri: &Uri, answer: &Received) -> Option<HeaderValu
     let token = answer.value(rpc.next_page_token.as_ref()?)?;
     let token = token.as_str().filter(|token| !token.is_empty())?;
     let is_of_this_page = |parameter: &&str| {
-        let name = parameter.split('=').next().unwrap_or_default();
-        name == field.name() || name == field.json_name()
+        let name = percent::decode(parameter.split('=').next().unwrap_or_default());
+        name.is_some_and(|name| name == field.name() || name == field.json_name())
     };
     let token = format!("{}={}", field.json_name(), percent::encode(token));
     let query = uri.query().unwrap_or_default();

@@ -33,6 +33,8 @@ pub(crate) struct Problem {
 #[derive(Clone, Debug)]
 enum Hint {
     None,
+    /// It reached nobody.
+    NotSent,
     /// When to come back.
     RetryAfter(Duration),
     /// The methods that the path takes.
@@ -190,9 +192,22 @@ impl Problem {
         response
     }
 
+    /// There is nobody to send it to.
+    pub(crate) fn not_sent() -> Self {
+        Self {
+            hint: Hint::NotSent,
+            ..Self::new("UNAVAILABLE", "the service does not answer just now")
+        }
+    }
+
+    /// Whether nobody can have done what was asked for.
+    pub(crate) fn is_not_sent(&self) -> bool {
+        matches!(self.hint, Hint::NotSent)
+    }
+
     /// Whether no service answered. One that says when to come back did.
     pub(crate) fn is_unanswered(&self) -> bool {
-        self.reason == "UNAVAILABLE" && matches!(self.hint, Hint::None)
+        self.is_not_sent() || (self.reason == "UNAVAILABLE" && matches!(self.hint, Hint::None))
     }
 
     /// After how long a retry may succeed, if that is known.

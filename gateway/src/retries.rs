@@ -30,8 +30,14 @@ impl Retries {
         }
     }
 
-    /// Makes a call that may be made again, and does so, at most twice, if no service answered and there is time for it.
-    pub(crate) async fn run<T, F>(&self, deadline: Deadline, call: impl Fn() -> F) -> Result<T, Problem>
+    /// Makes a call, and makes it again, at most twice, if it reached no service, or if none answered and it may be repeated,
+    /// and there is time for it.
+    pub(crate) async fn run<T, F>(
+        &self,
+        may_be_repeated: bool,
+        deadline: Deadline,
+        call: impl Fn() -> F,
+    ) -> Result<T, Problem>
     where
         F: Future<Output = Result<T, Problem>>,
     {
@@ -40,8 +46,12 @@ impl Retries {
         for pause in PAUSES {
             let pause = self.jittered(pause);
             let is_in_time = Instant::now() + pause < deadline.end();
-            let unanswered = matches!(&answered, Err(problem) if problem.is_unanswered());
-            if !(unanswered && is_in_time && self.budget.withdraw()) {
+            let again = match &answered {
+                Err(problem) if may_be_repeated => problem.is_unanswered(),
+                Err(problem) => problem.is_not_sent(),
+                Ok(_) => false,
+            };
+            if !(again && is_in_time && self.budget.withdraw()) {
                 break;
             }
             sleep(pause).await;

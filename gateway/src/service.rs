@@ -9,7 +9,7 @@ use http::{
     header::{ALLOW, CONTENT_LENGTH, LINK},
     request::Parts,
 };
-use platform::serving::{HttpService, PeerAddress, RequestId, RequestLogLayer, TraceContext};
+use platform::serving::{HttpService, MAX_MESSAGE_BYTES, PeerAddress, RequestId, RequestLogLayer, TraceContext};
 use prost_reflect::{DynamicMessage, Value};
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
@@ -31,6 +31,7 @@ use crate::{
     grpc::{self, Passage},
     idempotency,
     openapi::OpenApi,
+    outgoing::Outgoing,
     paging, preferences,
     probes::Probe,
     problem::Problem,
@@ -50,8 +51,9 @@ struct Gateway {
     config: Config,
     routes: RouteTable,
     upstreams: Arc<Upstreams>,
-    sessions: BrowserSessions,
+    sessions: Arc<BrowserSessions>,
     bodies: Bodies,
+    outgoing: Outgoing,
     cors: Cors,
     grpc: Passage,
     openapi: OpenApi,
@@ -76,17 +78,19 @@ pub(crate) async fn http_service(config: Config, shutdown: CancellationToken) ->
     let routes = RouteTable::read(&config.contracts, upstreams::serving)?;
     let upstreams = Arc::new(Upstreams::new(&config));
     upstreams.add_checks(&config.readiness);
+    let bodies = Bodies::default();
     let (clock, issuer) = (config.clock.clone(), config.issuer.clone());
     let gateway = Arc::new(Gateway {
-        sessions: BrowserSessions::new(&routes, upstreams.clone(), clock, issuer)?,
+        sessions: Arc::new(BrowserSessions::new(&routes, upstreams.clone(), clock, issuer)?),
         cors: Cors::new(config.allowed_origins.clone()),
         openapi: OpenApi::default(),
         service_token: ServiceToken::default(),
-        grpc: Passage::new(&config, upstreams.clone(), shutdown.clone()).await,
+        grpc: Passage::new(&config, upstreams.clone(), bodies.clone(), shutdown.clone()).await,
         config,
         routes,
         upstreams,
-        bodies: Bodies::default(),
+        bodies,
+        outgoing: Outgoing::default(),
         shutdown,
     });
     let service = service_fn(move |request: Request<Body>| {
@@ -214,8 +218,8 @@ impl Gateway {
             let (before, metadata) = (head.headers.clone(), self.metadata(&head, context.request_id));
             let request = Request::from_parts(head, body);
             let response = self.call(route, &segments, request, context).await?;
-            // The session that the browser had is nobody's any more (ASVS 7.2.4); if it cannot be ended now, it ends idle.
-            self.sessions.end(&before, metadata).await.ok();
+            // The session that the browser had is nobody's any more (ASVS 7.2.4).
+            self.sessions.end_later(before, metadata);
             return Ok(response);
         }
         self.call(route, &segments, request, context).await
@@ -231,7 +235,7 @@ impl Gateway {
     ) -> Result<Response<Body>, Problem> {
         let (head, body) = request.into_parts();
         let deadline = Deadline::of(&head.headers)?;
-        let read = self.bodies.read(body, deadline).await?;
+        let read = self.bodies.read(body, MAX_MESSAGE_BYTES, deadline).await?;
         if !read.bytes().is_empty() {
             body::require_json(&head.headers)?;
         }
@@ -253,7 +257,9 @@ impl Gateway {
                         *cookies = Change::Set(browser_sessions::take_tokens(&mut message)?);
                         answer = message.into();
                     }
-                    let mut response = answer::of(route, &answer)?;
+                    let (response, body) = answer::of(route, &answer)?;
+                    let body = self.outgoing.body(body, None)?;
+                    let mut response = response.map(|()| body);
                     if let Some(link) = paging::next(rpc, &head.uri, &answer) {
                         response.headers_mut().insert(LINK, link);
                     }
@@ -319,7 +325,8 @@ impl Gateway {
         let answered = upload.pass_on(first, call).await;
         // What was sent is gone, so it cannot be sent again with another token.
         let answer = answered.inspect_err(|problem| credential.settle(problem, context.cookies))?;
-        answer::of(route, &answer)
+        let (response, body) = answer::of(route, &answer)?;
+        Ok(response.map(|()| Body::from(body)))
     }
 
     /// What a service is told of the client.

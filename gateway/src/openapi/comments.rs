@@ -36,7 +36,9 @@ fn of_file(file: &FileDescriptor) -> HashMap<Vec<i32>, String> {
 
 /// The lines of a paragraph are one line.
 fn paragraphs(comment: &str) -> String {
-    let lines: Vec<&str> = comment.lines().map(str::trim).collect();
+    // What is for buf is no comment.
+    let lines = comment.lines().map(str::trim).filter(|line| !line.starts_with("buf:"));
+    let lines: Vec<&str> = lines.collect();
     let paragraphs = lines.split(|line| line.is_empty()).filter(|lines| !lines.is_empty());
     paragraphs.map(|lines| lines.join(" ")).collect::<Vec<_>>().join("\n\n")
 }

@@ -1,5 +1,7 @@
 //! Sessions of browsers: when their cookies are used, renewed, and taken away.
 
+use std::time::{Duration, Instant};
+
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use futures_util::future::join_all;
 use platform::{clock::Clock as _, wire_error::WireError};
@@ -7,6 +9,7 @@ use proto::{
     auth::v1::{LoginResponse, RefreshRequest, RefreshResponse, Tokens, User},
     task::v1::Task,
 };
+use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
 
 use crate::{
@@ -184,6 +187,18 @@ async fn an_outage_ends_no_session() {
     }
 }
 
+#[tokio::test]
+async fn a_renewal_takes_no_longer_than_the_request_may() {
+    let world = with_a_session().await;
+    world.auth.replies(Reply::Silence);
+    let began = Instant::now();
+    let headers = [&*cookies("", "hfr_old"), "grpc-timeout: 200m"];
+    let answer = world.send_with("GET /v1/tasks", &headers, "").await;
+    answer.assert_problem(504, "DEADLINE_EXCEEDED");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert_eq!(answer.cookies(), [""; 0]);
+}
+
 /// For example when the key that signed it was revoked.
 #[tokio::test]
 async fn a_token_that_is_of_no_use_is_renewed_and_the_call_made_again() {
@@ -249,17 +264,25 @@ async fn tokens_become_cookies_and_are_in_no_answer() {
         assert_eq!(world.auth.call().path, path);
         let json = answer.json();
         assert_eq!((&json["user"]["id"], json.get("tokens")), (&"1".into(), None), "{json}");
-        // The session that the browser had before ends.
+        // The session that the browser had before ends, when what its tabs have under way has arrived.
         let again = [
             "content-type: application/json",
             "cookie: __Host-holdfast-refresh=hfr_old",
         ];
         let answer = world.send_with(line, &again, body).await;
         assert_eq!(answer.cookies(), RENEWED);
-        let calls = world.auth.calls();
-        let paths: Vec<_> = calls.iter().map(|call| &*call.path).collect();
-        assert_eq!(paths, [path, "/holdfast.auth.v1.AuthService/Logout"]);
-        assert_eq!(calls[1].message::<RefreshRequest>().refresh_token, "hfr_old");
+        assert_eq!(world.auth.call().path, path);
+        let ended = timeout(Duration::from_secs(20), async {
+            loop {
+                if let Some(call) = world.auth.calls().pop() {
+                    return call;
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+        });
+        let ended = ended.await.expect("it ends");
+        assert_eq!(ended.path, "/holdfast.auth.v1.AuthService/Logout");
+        assert_eq!(ended.message::<RefreshRequest>().refresh_token, "hfr_old");
     }
     // What is refused sets nothing.
     world

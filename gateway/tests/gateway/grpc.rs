@@ -10,7 +10,7 @@ use proto::{
     auth::v1::{WatchAccountEventsRequest, account_events_service_client::AccountEventsServiceClient},
     task::v1::{GetTaskRequest, Task, WatchTasksRequest, WatchTasksResponse, task_service_client::TaskServiceClient},
 };
-use tokio::time::timeout;
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tonic::{Code, Request, Status, transport::Channel};
 use tonic_types::StatusExt as _;
 
@@ -216,6 +216,58 @@ async fn grpc_web_works_over_http_1() {
         .send_with(GET, &["content-type: application/grpc-web"], get_1())
         .await;
     assert_eq!((answer.status, answer.header("grpc-status")), (200, Some("5")));
+}
+
+/// What comes of them shares a connection with everybody's calls.
+#[tokio::test]
+async fn calls_whose_message_does_not_come_hold_up_nobody() {
+    let world = World::start().await;
+    world.task.replies(Reply::message(&task()));
+    let head = "POST /holdfast.task.v1.TaskService/GetTask HTTP/1.1\r\nhost: localhost\r\n\
+                content-type: application/grpc-web\r\ngrpc-timeout: 1H\r\ncontent-length: 10\r\n\r\n";
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        let mut stream = TcpStream::connect(world.gateway).await.expect("the gateway listens");
+        stream.write_all(head.as_bytes()).await.expect("it takes the head");
+        silent.push(stream);
+    }
+    for _ in 0..3 {
+        let answer = timeout(Duration::from_secs(5), world.send("GET /v1/tasks/1"));
+        assert_eq!(answer.await.expect("in time").status, 200);
+    }
+    assert_eq!(world.task.calls().len(), 3, "none of the others has arrived");
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_told_as_such() {
+    let world = World::start().await;
+    let text = ["content-type: application/grpc-web-text"];
+    let answer = world.send_with(GET, &text, "this is no base64!").await;
+    assert_eq!(
+        (answer.status, answer.header("grpc-status")),
+        (200, Some("3")),
+        "{answer:?}"
+    );
+    for media_type in [
+        "application/grpc-web+json",
+        "application/grpcx",
+        "application/grpc-web-json",
+    ] {
+        let answer = world
+            .send_with(GET, &[&format!("content-type: {media_type}")], get_1())
+            .await;
+        answer.assert_problem(415, "MEDIA_TYPE_UNSUPPORTED");
+    }
+    let large = frame(&vec![0; 2 * 1024 * 1024 + 1]);
+    let answer = world
+        .send_with(GET, &["content-type: application/grpc-web"], large)
+        .await;
+    assert_eq!(
+        (answer.status, answer.header("grpc-status")),
+        (200, Some("8")),
+        "{answer:?}"
+    );
+    assert!(world.task.calls().is_empty());
 }
 
 #[tokio::test]

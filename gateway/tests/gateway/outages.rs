@@ -1,11 +1,12 @@
 //! Services that are gone, silent, broken, or not ours. None of it ever looks like a bad token.
 
 use platform::wire_error::WireError;
+use proto::task::v1::Task;
 use tonic::Status;
 
 use crate::{
     far_end::Reply,
-    world::{Nowhere, World},
+    world::{Nowhere, World, uri},
 };
 
 #[tokio::test]
@@ -70,6 +71,21 @@ async fn what_nothing_answered_is_asked_again() {
     assert!(answers.iter().all(|answer| answer.status == 503));
     let made = world.task.calls().len();
     assert!((101..=180).contains(&made), "{made}");
+}
+
+/// Nobody can have done it.
+#[tokio::test]
+async fn what_reached_nobody_is_sent_again_whatever_it_is() {
+    let gone = Nowhere::new();
+    let world = World::start().await;
+    let both = vec![gone.uri(), uri(world.task.address)];
+    let two = World::configured(|config| config.task_addr = both).await;
+    world.task.replies(Reply::message(&Task::default()));
+    for number in 0..40 {
+        let answer = two.send_json("POST /v1/tasks", r#"{"title": "x"}"#).await;
+        assert_eq!(answer.status, 201, "{number}: {answer:?}");
+    }
+    assert_eq!(world.task.calls().len(), 40, "each of them once");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use futures_util::{
@@ -19,7 +20,7 @@ use http::Request;
 use http_body_util::BodyExt as _;
 use platform::testing::Workspace;
 use proto::google::api::HttpBody;
-use tokio::{io::AsyncReadExt as _, sync::mpsc};
+use tokio::{io::AsyncReadExt as _, sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, transport::Endpoint};
 use tower::{Service as _, ServiceExt as _};
@@ -268,4 +269,31 @@ async fn a_slow_client_slows_the_service() {
         }
     }
     assert!(read > PART * PARTS);
+}
+
+/// Their calls share a connection to the service.
+#[tokio::test]
+async fn clients_that_do_not_read_hold_up_no_others() {
+    const SLEEPERS: usize = 12;
+    let world = World::start().await;
+    let endless = || stream::repeat(()).map(|()| Ok(part("text/plain", vec![b'x'; 256 * 1024])));
+    let mut sleepers = Vec::new();
+    for _ in 0..SLEEPERS {
+        world.auth.replies(Reply::stream(endless(), ok()));
+        let mut reader = Reader::send(&world, EXPORT, "").await;
+        reader.until("\r\n\r\n").await;
+        sleepers.push(reader);
+    }
+    // Until what is between them and the service is full.
+    for _ in 0..20_000 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..3 {
+        world
+            .auth
+            .replies(Reply::stream(all(&[part("text/plain", vec![b'y'; 1024 * 1024])]), ok()));
+        let answer = timeout(Duration::from_secs(10), world.send_with(EXPORT, &[], ""));
+        let answer = answer.await.expect("in time");
+        assert_eq!((answer.whole, answer.body.len()), (true, 1024 * 1024));
+    }
 }

@@ -118,7 +118,7 @@ impl World {
 }
 
 /// Where a far end is, as the configuration has it.
-fn uri(address: SocketAddr) -> Uri {
+pub(crate) fn uri(address: SocketAddr) -> Uri {
     format!("http://{address}").parse().expect("a URI")
 }
 

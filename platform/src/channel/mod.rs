@@ -15,6 +15,11 @@ use replicas::{Place, Replicas};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// What may be under way to a call that does not read. All calls of a connection together have room for theirs: some that do
+/// not read hold up no others.
+const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+/// As many calls as listeners take on a connection.
+const MOST_STREAMS: u32 = 256;
 /// So many changes wait for a channel that nobody uses.
 const MOST_CHANGES: usize = 64;
 
@@ -77,7 +82,9 @@ fn endpoint(place: &Place, tls: Option<&ClientTlsConfig>) -> Endpoint {
         .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .keep_alive_while_idle(true)
-        .tcp_nodelay(true);
+        .tcp_nodelay(true)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(STREAM_WINDOW_BYTES * MOST_STREAMS);
     if address.scheme() != Some(&Scheme::HTTPS) {
         return endpoint;
     }

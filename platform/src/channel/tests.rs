@@ -54,10 +54,13 @@ impl Replica {
     }
 }
 
+/// So many calls that a replica which gets half of them is not missed by chance.
+const CALLS: usize = 40;
+
 /// Who answers the next calls; `None` for a call that fails.
 async fn who_answers(channel: &Channel, replicas: &[&Replica]) -> HashSet<Option<&'static str>> {
     let mut found = HashSet::new();
-    for _ in 0..10 {
+    for _ in 0..CALLS {
         for replica in replicas {
             let service = replica.name.to_owned();
             let answer = HealthClient::new(channel.clone())

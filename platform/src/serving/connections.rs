@@ -33,6 +33,8 @@ pub const MAX_HEADER_BYTES: u32 = 32 * 1024;
 const MAX_CONNECTIONS: usize = 16_384;
 const MAX_STREAMS_PER_CONNECTION: u32 = 256;
 const MAX_RESET_STREAMS: usize = 64;
+/// On a connection of gRPC the callers of a whole gateway come together, and some of them give up.
+const MAX_RESET_STREAMS_OF_MANY: usize = 4096;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// For the handshake of TLS, for the first bytes of HTTP, and for each header section of HTTP/1.1.
@@ -165,13 +167,17 @@ async fn answer(mut service: HttpService, request: Request<Body>) -> Result<http
 
 fn connection_builder(protocol: Protocol) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
+    let resets = match protocol {
+        Protocol::Http2 => MAX_RESET_STREAMS_OF_MANY,
+        Protocol::Any => MAX_RESET_STREAMS,
+    };
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION)
         .max_header_list_size(MAX_HEADER_BYTES)
-        .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
-        .max_local_error_reset_streams(MAX_RESET_STREAMS)
+        .max_pending_accept_reset_streams(resets)
+        .max_local_error_reset_streams(resets)
         .keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
     builder
