@@ -110,7 +110,7 @@ fn etag(rpc: &Rpc, answer: &Received) -> Option<String> {
 
 /// The entity tag of an answer that may be kept and has no `etag` of its own. The hasher has no random key, so all
 /// replicas of one build give the same.
-fn hash(body: &Bytes) -> String {
+pub(crate) fn hash(body: &Bytes) -> String {
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);
     format!("\"{:016x}\"", hasher.finish())

@@ -1,57 +1,39 @@
-//! The documents that the gateway serves itself, as they were when it was built.
+//! The documents that the gateway serves itself: what each answers, and when it answers that nothing changed.
 
-use axum::body::Body;
+use std::{collections::HashMap, sync::LazyLock};
+
+use axum::body::{Body, Bytes};
 use http::{
     HeaderValue, Method, Response,
-    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY},
+    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, REFERRER_POLICY},
+    request::Parts,
 };
 
-/// One document.
+use crate::{
+    answer, conditions,
+    pages::{Kind, MODULES, PAGES, Page},
+    script_text,
+};
+
+/// One document, as it is sent.
 #[derive(Debug)]
 pub(crate) struct Document {
-    path: &'static str,
     content_type: &'static str,
-    content: &'static str,
+    content: Bytes,
+    etag: String,
 }
 
 /// Nothing but what comes from here, and nobody frames it.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; \
-     frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; form-action 'none'; \
+     base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
 );
 
-const DOCUMENTS: [Document; 6] = [
-    Document {
-        path: "/docs",
-        content_type: "text/html; charset=utf-8",
-        content: include_str!("../web/docs.html"),
-    },
-    Document {
-        path: "/docs.js",
-        content_type: "text/javascript; charset=utf-8",
-        content: include_str!("../web/docs.js"),
-    },
-    Document {
-        path: "/docs.css",
-        content_type: "text/css; charset=utf-8",
-        content: include_str!("../web/docs.css"),
-    },
-    Document {
-        path: "/reset-password",
-        content_type: "text/html; charset=utf-8",
-        content: include_str!("../web/reset-password.html"),
-    },
-    Document {
-        path: "/reset-password.js",
-        content_type: "text/javascript; charset=utf-8",
-        content: include_str!("../web/reset-password.js"),
-    },
-    Document {
-        path: "/reset-password.css",
-        content_type: "text/css; charset=utf-8",
-        content: include_str!("../web/reset-password.css"),
-    },
-];
+/// By path.
+static DOCUMENTS: LazyLock<HashMap<&'static str, Document>> = LazyLock::new(|| {
+    let pages = PAGES.iter().chain(&MODULES);
+    pages.map(|page| (page.path, Document::of(page))).collect()
+});
 
 impl Document {
     /// The methods that a document has.
@@ -59,12 +41,24 @@ impl Document {
 
     /// The document at a path.
     pub(crate) fn at(path: &str) -> Option<&'static Self> {
-        DOCUMENTS.iter().find(|document| document.path == path)
+        DOCUMENTS.get(path)
     }
 
-    /// The document. It is asked for anew each time, because it changes with the binary.
-    pub(crate) fn answer(&self) -> Response<Body> {
-        let mut response = Response::new(Body::from(self.content));
+    fn of(page: &Page) -> Self {
+        let content = match page.kind {
+            Kind::Script => Bytes::from(script_text::without_comments(page.content)),
+            Kind::Html | Kind::Style | Kind::Drawing => Bytes::from_static(page.content.as_bytes()),
+        };
+        Self {
+            content_type: page.kind.content_type(),
+            etag: answer::hash(&content),
+            content,
+        }
+    }
+
+    /// The answer. It is asked for anew each time, because it changes with the binary; 304 as long as it does not.
+    pub(crate) fn answer(&self, head: &Parts) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.content.clone()));
         for (name, value) in [
             (CONTENT_TYPE, HeaderValue::from_static(self.content_type)),
             (CONTENT_SECURITY_POLICY, POLICY),
@@ -73,6 +67,9 @@ impl Document {
         ] {
             response.headers_mut().insert(name, value);
         }
-        response
+        if let Ok(etag) = HeaderValue::from_str(&self.etag) {
+            response.headers_mut().insert(ETAG, etag);
+        }
+        conditions::not_modified(&head.headers, &head.method, response)
     }
 }

@@ -4,8 +4,8 @@
 //! A request walks through the files in this order:
 //!
 //! 1. [`config`] — what the gateway is told; [`error`] — why it may refuse to start.
-//! 2. `service` — all middleware in one function; `compression`; `probes` — `/livez`, `/readyz`; `documents` — pages (`web/`);
-//!    `openapi` — the document of the routes.
+//! 2. `service` — all middleware in one function; `compression`; `probes` — `/livez`, `/readyz`; `documents` — its own
+//!    pages: `pages` — the files of `web/`, `script_text` — how scripts are sent; `openapi` — the document of the routes.
 //! 3. `routes` — the route table, read from `google.api.http`; `template` — one path pattern; `rpc` — what is called.
 //! 4. `deadline`, `body` — how long the request may take, and what it carries, within limits; `upload` — what is
 //!    passed on as it arrives.
@@ -58,6 +58,7 @@ mod json_writer;
 mod nesting;
 mod openapi;
 mod outgoing;
+mod pages;
 mod paging;
 mod percent;
 mod preferences;
@@ -72,6 +73,7 @@ mod routes;
 mod rpc;
 mod scalar;
 mod scheme;
+mod script_text;
 mod security_headers;
 mod service;
 mod service_token;

@@ -146,7 +146,7 @@ impl Gateway {
         }
         if let Some(document) = Document::at(&path) {
             return match method {
-                Method::GET | Method::HEAD => Ok(document.answer()),
+                Method::GET | Method::HEAD => Ok(document.answer(&request.into_parts().0)),
                 other => other_method(&other, &Document::METHODS),
             };
         }

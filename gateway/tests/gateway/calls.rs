@@ -308,9 +308,14 @@ async fn probes_answer_on_the_main_listener() {
 
 /// BR-06, BR-10: a page runs nothing but its own files, is framed by nobody, and looking at it changes nothing.
 #[tokio::test]
-async fn the_page_of_a_reset_link_is_served() {
+async fn pages_are_served() {
     let world = World::start().await;
     for (path, content_type) in [
+        ("/", "text/html; charset=utf-8"),
+        ("/sign-in", "text/html; charset=utf-8"),
+        ("/app.css", "text/css; charset=utf-8"),
+        ("/app/main.js", "text/javascript; charset=utf-8"),
+        ("/app/icon.svg", "image/svg+xml"),
         ("/reset-password", "text/html; charset=utf-8"),
         ("/reset-password.js", "text/javascript; charset=utf-8"),
         ("/reset-password.css", "text/css; charset=utf-8"),
@@ -329,6 +334,14 @@ async fn the_page_of_a_reset_link_is_served() {
         assert!(!policy.contains("unsafe"), "{policy}");
         let head = world.send(&format!("HEAD {path}")).await;
         assert_eq!((head.status, head.body.len()), (200, 0));
+        assert_eq!(head.header("etag"), answer.header("etag"));
+        // Kept, and asked for: as long as the binary is the same, nothing is sent again.
+        assert_eq!(answer.header("cache-control"), Some("no-cache"));
+        let etag = answer.header("etag").expect("it has a version");
+        assert!(etag.starts_with('"'), "{etag} is strong");
+        let again = format!("if-none-match: {etag}");
+        let again = world.send_with(&format!("GET {path}"), &[&again], "").await;
+        assert_eq!((again.status, again.body.len()), (304, 0));
         world
             .send(&format!("POST {path}"))
             .await

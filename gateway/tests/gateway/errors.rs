@@ -122,7 +122,14 @@ async fn a_retry_comes_late_enough() {
 #[tokio::test]
 async fn paths_and_methods_that_are_not_there() {
     let world = World::start().await;
-    for path in ["/", "/v1", "/v1/tasks/", "/v1/tasks//", "/v1/tasks/a/b", "/V1/tasks"] {
+    for path in [
+        "/nowhere",
+        "/v1",
+        "/v1/tasks/",
+        "/v1/tasks//",
+        "/v1/tasks/a/b",
+        "/V1/tasks",
+    ] {
         world
             .send(&format!("GET {path}"))
             .await

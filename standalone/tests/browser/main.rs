@@ -1,11 +1,12 @@
 //! The pages, in a real browser: Chromium, driven by Playwright. `scripts/test` installs both and sets `PLAYWRIGHT_CORE`
-//! to the module; without them these tests fail.
+//! to the module, and `WEB_TOOLS` to where axe-core and TypeScript are; without them these tests fail.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
 
 #[expect(dead_code, reason = "the tests of the binary use the rest")]
 #[path = "../binary/process.rs"]
 mod process;
+mod web_app;
 
 use std::{
     fs::{self, File},
@@ -20,13 +21,18 @@ use proto::auth::v1::{LoginRequest, RegisterRequest, auth_service_client::AuthSe
 const EMAIL: &str = "ada@example.com";
 const OTHER: &str = "another staple for the horse";
 
+/// Where a tool is.
+fn tool(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("scripts/test sets {name}"))
+}
+
 /// Runs a story, which ends with an error where the page is not as it should be; returns what it prints.
 fn browse(story: &str, arguments: &[&str]) -> String {
-    let playwright = std::env::var("PLAYWRIGHT_CORE").unwrap_or_else(|_| panic!("scripts/test sets PLAYWRIGHT_CORE"));
     let told = run(Command::new("node")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(story))
         .args(arguments)
-        .env("PLAYWRIGHT_CORE", playwright));
+        .env("PLAYWRIGHT_CORE", tool("PLAYWRIGHT_CORE"))
+        .env("WEB_TOOLS", tool("WEB_TOOLS")));
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
     String::from_utf8(told.stdout).unwrap()
 }
