@@ -52,6 +52,6 @@ export function showConnection(waiting) {
   const isAway = !connection.isReachable();
   banner.hidden = !isAway;
   const changes = waiting === 1 ? "1 change waits" : `${count(waiting)} changes wait`;
-  const text = isAway ? `Holdfast cannot be reached. ${waiting > 0 ? `${changes} to be sent when it is back.` : "You can go on: changes are sent when it is back."}` : "";
+  const text = isAway ? `Holdfast cannot be reached. ${waiting > 0 ? `${changes} until it is back.` : "Go on: changes are sent when it is back."}` : "";
   if (banner.textContent !== text) banner.textContent = text;
 }

@@ -52,9 +52,17 @@ async function begin(path, body) {
   return user;
 }
 
-/** Signs out, here and in the other tabs. */
+/** Signs out: the other tabs have nothing to show from now on, and come back if it fails. */
 export async function signOut() {
-  await api.alone(() => api.request("DELETE", "/session", { keepsSession: true }));
+  const id = current?.id ?? "";
+  tell({ kind: "signed-out", user: id });
+  try {
+    await api.alone(() => api.request("DELETE", "/session", { keepsSession: true }));
+  } catch (error) {
+    localStorage.setItem(KEY, id);
+    tell({ kind: "signed-in", user: id });
+    throw error;
+  }
   over();
 }
 

@@ -1,5 +1,6 @@
-// A list without an end: a page at a time as it is scrolled, each task in its place as it changes. Rows out of sight cost
-// nothing (`content-visibility`), so thousands stay smooth, and the browser's own search still finds them.
+// A list without an end: a page at a time as it is scrolled, each task in its place as it changes. Rows stay where they are,
+// so that the browser's own search finds them; in a plain block, without a grid or `content-visibility` (which made scrolling
+// twice as slow), five thousand of them stay smooth.
 
 import { explain, isAbort, listTasks } from "./api.js";
 import { element } from "./dom.js";
