@@ -5,6 +5,7 @@ mod lists;
 mod outcomes;
 mod removal;
 mod repetitions;
+mod rows;
 mod schema;
 mod sequence;
 mod sql;

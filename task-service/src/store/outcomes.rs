@@ -4,7 +4,7 @@ use platform::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::sql::{due_of_columns, due_to_columns, priority_of_number};
+use super::rows::{due_of_columns, due_to_columns, priority_of_number};
 use crate::task::{Content, Task};
 
 /// The columns of a task, but for its owner.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use platform::{
     clock::Timestamp,
-    database::{Connection, Database, Engine, Record, Settlement, Statement, StoreError, statement},
+    database::{Connection, Database, Engine, Settlement, Statement, StoreError, statement},
 };
 use uuid::Uuid;
 
@@ -14,39 +14,11 @@ use super::{
     lists::{self, Newest},
     removal::{self, plan_purge},
     repetitions::{Repetition, remember, repetition},
+    rows::{self, INSERT, UPDATE, task_of_row, tasks_of, write_task},
     sequence::{Taken, position},
     statistics::statistics,
-    tags,
 };
-use crate::{
-    due::Due,
-    folding::fold,
-    news::News,
-    order::Cursor,
-    owner::OwnerId,
-    query::Query,
-    task::{Content, Priority, Task},
-};
-
-const INSERT: &str = "
-    INSERT INTO tasks (owner_id, task_id, version, change_seq, title, description, completed, priority, tags,
-                       due_time, due_zone, create_time, update_time, complete_time, delete_time,
-                       folded_title, folded_description)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-    ON CONFLICT (owner_id, task_id) DO NOTHING";
-
-const UPDATE: &str = "
-    UPDATE tasks
-    SET version = $3, change_seq = $4, title = $5, description = $6, completed = $7, priority = $8, tags = $9,
-        due_time = $10, due_zone = $11, create_time = $12, update_time = $13, complete_time = $14, delete_time = $15,
-        folded_title = $16, folded_description = $17
-    WHERE owner_id = $1 AND task_id = $2";
-
-const GET: &str = "
-    SELECT task_id, version, change_seq, title, description, completed, priority, tags, due_time, due_zone,
-           create_time, update_time, complete_time, delete_time
-    FROM tasks
-    WHERE owner_id = $1 AND task_id = $2";
+use crate::{news::News, order::Cursor, owner::OwnerId, query::Query, task::Task};
 
 const CHANGES: &str = "
     SELECT task_id, version, change_seq, title, description, completed, priority, tags, due_time, due_zone,
@@ -125,7 +97,7 @@ impl<E: Engine> TaskStore for SqlTaskStore<E> {
 
     async fn get(&self, owner: OwnerId, id: Uuid) -> Result<Option<Task>, StoreError> {
         self.database
-            .read(move |connection| Box::pin(get::<E>(connection, owner, id)))
+            .read(move |connection| Box::pin(rows::get::<E>(connection, owner, id)))
             .await
     }
 
@@ -268,7 +240,7 @@ async fn create<E: Engine>(
     taken: &mut Taken,
 ) -> Result<Result<Task, Refusal>, sqlx::Error> {
     if *effect == Effect::CheckedOnly {
-        let found = get::<E>(connection, owner, task.id).await?;
+        let found = rows::get::<E>(connection, owner, task.id).await?;
         return Ok(found.map_or_else(|| Ok(task.clone()), |_| Err(Refusal::IdTaken)));
     }
     let task = Task {
@@ -290,7 +262,7 @@ async fn change<E: Engine>(
     effect: &Effect,
     taken: &mut Taken,
 ) -> Result<Result<Task, Refusal>, sqlx::Error> {
-    let found = get::<E>(connection, owner, edit.id).await?;
+    let found = rows::get::<E>(connection, owner, edit.id).await?;
     let reached =
         |task: &Task| task.delete_time.is_none() || edit.change.reaches_deleted() && !task.is_purged(edit.now);
     let Some(task) = found.filter(reached) else {
@@ -363,98 +335,4 @@ async fn changes<E: Engine>(
         read_seq: before.last_seq,
         purged_seq: position::<E>(connection, owner).await?.purged_seq,
     })
-}
-
-async fn get<E: Engine>(
-    connection: &mut Connection<'_, E>,
-    owner: OwnerId,
-    id: Uuid,
-) -> Result<Option<Task>, sqlx::Error> {
-    let row = statement::<E>(GET)
-        .bind(owner.as_uuid())
-        .bind(id)
-        .first(connection)
-        .await?;
-    row.as_ref().map(task_of_row::<E>).transpose()
-}
-
-async fn tasks_of<E: Engine>(
-    statement: Statement<E>,
-    connection: &mut Connection<'_, E>,
-) -> Result<Vec<Task>, sqlx::Error> {
-    let rows = statement.all(connection).await?;
-    rows.iter().map(task_of_row::<E>).collect()
-}
-
-/// [`INSERT`] and [`UPDATE`] take the same parameters: the whole row.
-async fn write_task<E: Engine>(
-    sql: &'static str,
-    connection: &mut Connection<'_, E>,
-    owner: OwnerId,
-    task: &Task,
-) -> Result<u64, sqlx::Error> {
-    let content = &task.content;
-    let (due_time, due_zone) = due_to_columns(content.due.as_ref());
-    statement::<E>(sql)
-        .bind(owner.as_uuid())
-        .bind(task.id)
-        .bind(task.version)
-        .bind(task.change_seq)
-        .bind(content.title.clone())
-        .bind(content.description.clone())
-        .bind(content.completed)
-        .bind(content.priority.number())
-        .bind(tags::encode(&content.tags))
-        .bind(due_time)
-        .bind(due_zone)
-        .bind(task.create_time)
-        .bind(task.update_time)
-        .bind(task.complete_time)
-        .bind(task.delete_time)
-        .bind(fold(&content.title))
-        .bind(fold(&content.description))
-        .execute(connection)
-        .await
-}
-
-fn task_of_row<E: Engine>(row: &Record<E>) -> Result<Task, sqlx::Error> {
-    Ok(Task {
-        id: row.get("task_id")?,
-        version: row.get("version")?,
-        change_seq: row.get("change_seq")?,
-        content: Content {
-            title: row.get("title")?,
-            description: row.get("description")?,
-            completed: row.get("completed")?,
-            priority: priority_of_number(row.get("priority")?)?,
-            tags: tags::decode(&row.get::<String>("tags")?),
-            due: due_of_columns(row.get("due_time")?, row.get("due_zone")?)?,
-        },
-        create_time: row.get("create_time")?,
-        update_time: row.get("update_time")?,
-        complete_time: row.get("complete_time")?,
-        delete_time: row.get("delete_time")?,
-    })
-}
-
-pub(super) fn due_to_columns(due: Option<&Due>) -> (Option<Timestamp>, Option<String>) {
-    match due {
-        None => (None, None),
-        Some(due @ Due::Day(_)) => (Some(due.order()), None),
-        Some(Due::Moment { at, zone }) => (Some(*at), Some(zone.clone())),
-    }
-}
-
-pub(super) fn priority_of_number(number: i16) -> Result<Priority, sqlx::Error> {
-    Priority::of_number(number).ok_or_else(|| sqlx::Error::Decode(format!("{number} is not a priority").into()))
-}
-
-pub(super) fn due_of_columns(time: Option<Timestamp>, zone: Option<String>) -> Result<Option<Due>, sqlx::Error> {
-    match (time, zone) {
-        (None, _) => Ok(None),
-        (Some(at), Some(zone)) => Ok(Some(Due::Moment { at, zone })),
-        (Some(order), None) => Due::day_of_order(order)
-            .map(Some)
-            .ok_or_else(|| sqlx::Error::Decode("due_time is outside the calendar".into())),
-    }
 }
