@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use axum::body::{Body, Bytes};
 use http::{
-    HeaderName, HeaderValue, Response,
+    HeaderName, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION},
 };
 use prost_reflect::{FieldDescriptor, Value};
@@ -56,6 +56,12 @@ pub(crate) fn of(route: &Route, answer: &Received) -> Result<(Response<()>, Byte
         }
     }
     Ok((response, body))
+}
+
+/// Makes it one to a request that only asked whether it would succeed: nothing was created, and is nowhere.
+pub(crate) fn of_nothing_made(response: &mut Response<Body>) {
+    *response.status_mut() = StatusCode::OK;
+    response.headers_mut().remove(LOCATION);
 }
 
 /// The answer of a route to a stream from its service, already written as a body of this type.

@@ -1,6 +1,4 @@
-//! Bodies that are compressed on their way, in both directions: gzip, Brotli and Zstandard.
-//!
-//! A request's limits are about what comes out, so a small body that expands without end is refused where it exceeds them.
+//! Answers that are compressed on their way, by gzip, Brotli or Zstandard.
 
 use std::convert::Infallible;
 
@@ -13,8 +11,9 @@ use tower::{Service, ServiceBuilder};
 use tower_http::{
     CompressionLevel,
     compression::{CompressionLayer, Predicate},
-    decompression::RequestDecompressionLayer,
 };
+
+use crate::decompression;
 
 /// Less is sent sooner as it is.
 const MIN_BYTES: u64 = 1024;
@@ -38,9 +37,7 @@ where
                 .quality(CompressionLevel::Fastest)
                 .compress_when(Worthwhile),
         )
-        // What it cannot read is left for us to refuse.
-        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
-        .map_request(|request: Request<_>| request.map(Body::new))
+        .map_request(decompression::expand)
         .service(service)
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct Rpc {
     pub(crate) known_etag_field: Option<FieldPath>,
     /// The field of the request that an Idempotency-Key header sets.
     pub(crate) request_id_field: Option<FieldPath>,
+    /// The field of a request that asks only whether it would succeed (AIP-163).
+    pub(crate) validate_only: Option<FieldPath>,
     /// The fields that a PUT replaces, by commas; empty: there is no such PUT.
     pub(crate) put_mask: String,
     /// The largest body, in bytes, if the request is a stream of `google.api.HttpBody`; else the request is a message.
@@ -135,6 +137,8 @@ impl Rpc {
             etag_field: rules.text_field("etag_field", &method.input())?,
             known_etag_field: rules.known_etag_field()?,
             request_id_field: rules.text_field("request_id_field", &method.input())?,
+            validate_only: FieldPath::single(&method.input(), "validate_only")
+                .filter(|field| field.leaf().kind() == Kind::Bool),
             put_mask: rules.text("put_mask"),
             max_upload: rules.max_upload()?,
             events: rules.events(answers)?,
@@ -158,6 +162,12 @@ impl Rpc {
             Idempotency::NoSideEffects => true,
             Idempotency::Idempotent => etag.is_none_or(|etag| etag.as_str().is_none_or(str::is_empty)),
         }
+    }
+
+    /// Whether a call with this message only asks whether it would succeed.
+    pub(crate) fn only_validates(&self, message: &DynamicMessage) -> bool {
+        let asked = self.validate_only.as_ref().and_then(|field| field.get(message));
+        asked.is_some_and(|asked| asked.as_bool() == Some(true))
     }
 
     /// Why the gateway refuses to start: something about the method as a whole.

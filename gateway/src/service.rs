@@ -35,7 +35,7 @@ use crate::{
     paging, preferences,
     probes::Probe,
     problem::Problem,
-    raw_body, resume,
+    raw_body, request_head, resume,
     routes::{Found, Route, RouteTable},
     rpc::Answers,
     scheme, security_headers,
@@ -43,9 +43,6 @@ use crate::{
     upload::Upload,
     upstreams::{self, Upstreams},
 };
-
-/// The longest path and query, in bytes.
-const MAX_URI_BYTES: usize = 8 * 1024;
 
 struct Gateway {
     config: Config,
@@ -127,16 +124,8 @@ impl Gateway {
 
     /// What is large is in boxes, or each layer around this would move it.
     async fn answer(&self, request: Request<Body>, context: Context<'_>) -> Result<Response<Body>, Problem> {
+        request_head::check(&request)?;
         let uri = request.uri();
-        if uri
-            .path_and_query()
-            .is_some_and(|uri| uri.as_str().len() > MAX_URI_BYTES)
-        {
-            return Err(Problem::new(
-                "URI_TOO_LONG",
-                format!("path and query have more than {MAX_URI_BYTES} bytes"),
-            ));
-        }
         let (method, path) = (request.method().clone(), uri.path().to_owned());
         if let Some(probe) = Probe::at(&path) {
             return match method {
@@ -247,6 +236,7 @@ impl Gateway {
         let metadata = self.metadata(&head, context.request_id);
         let (upstreams, rpc) = (&self.upstreams, &route.rpc);
         let cookies = &mut *context.cookies;
+        let only_validates = rpc.only_validates(&message);
         let response = match rpc.answers {
             Answers::Json | Answers::Raw => {
                 let call = |metadata| forward::unary(upstreams, rpc, &message, metadata, deadline);
@@ -260,6 +250,9 @@ impl Gateway {
                     let (response, body) = answer::of(route, &answer)?;
                     let body = self.outgoing.body(body, None)?;
                     let mut response = response.map(|()| body);
+                    if only_validates {
+                        answer::of_nothing_made(&mut response);
+                    }
                     if let Some(link) = paging::next(rpc, &head.uri, &answer) {
                         response.headers_mut().insert(LINK, link);
                     }
@@ -287,7 +280,7 @@ impl Gateway {
         Ok(preferences::apply(&head.headers, &head.method, response))
     }
 
-    /// One upload. Whatever the answer is, the client has written its body, within limits, when it comes.
+    /// One upload.
     async fn upload(
         &self,
         route: &Route,
@@ -296,21 +289,9 @@ impl Gateway {
         context: Context<'_>,
     ) -> Result<Response<Body>, Problem> {
         let (head, body) = request.into_parts();
-        let mut upload = Upload::new(body, max_bytes);
-        let answered = self.pass_on(route, &mut upload, &head, context).await;
-        upload.discard().await;
-        answered
-    }
-
-    async fn pass_on(
-        &self,
-        route: &Route,
-        upload: &mut Upload,
-        head: &Parts,
-        context: Context<'_>,
-    ) -> Result<Response<Body>, Problem> {
+        let upload = Upload::new(body, max_bytes);
         let (headers, rpc) = (&head.headers, &*route.rpc);
-        let deadline = Deadline::of(headers)?.for_upload(upload.max_bytes());
+        let deadline = Deadline::of(headers)?.for_upload(max_bytes);
         let content_type = body::content_type(headers)?;
         binding::refuse_query(head.uri.query().unwrap_or_default())?;
         // No header is for a field of it, so what these find is refused.
@@ -318,8 +299,8 @@ impl Gateway {
         idempotency::apply(headers, rpc, &mut first)?;
         conditions::apply_if_match(headers, &head.method, rpc, &mut first)?;
         first.set_field_by_name("content_type", Value::String(content_type.to_owned()));
-        let metadata = self.metadata(head, context.request_id);
-        let credential = self.sessions.credential(head, rpc, &metadata, context.cookies).await?;
+        let metadata = self.metadata(&head, context.request_id);
+        let credential = self.sessions.credential(&head, rpc, &metadata, context.cookies).await?;
         let metadata = credential.add_to(metadata);
         let call = |messages| forward::uploading(&self.upstreams, rpc, messages, metadata, deadline);
         let answered = upload.pass_on(first, call).await;

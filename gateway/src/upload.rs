@@ -8,7 +8,6 @@ use std::{pin::pin, time::Duration};
 use axum::body::{Body, HttpBody as _};
 use futures_util::stream::{BoxStream, StreamExt as _, unfold};
 use http_body_util::BodyExt as _;
-use platform::serving::discard;
 use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
 use tokio::{sync::mpsc, time::timeout};
 
@@ -22,7 +21,7 @@ const IDLE: Duration = Duration::from_secs(30);
 /// The messages of an upload, in order; an error, which resets the call's stream, if it was given up.
 pub(crate) type Messages = BoxStream<'static, Result<DynamicMessage, BrokenOff>>;
 
-/// The body of an upload, of which something may be left when the answer is known.
+/// The body of an upload. What is left of it when the answer is known is for the listener to throw away.
 pub(crate) struct Upload {
     body: Body,
     max_bytes: usize,
@@ -40,16 +39,11 @@ impl Upload {
         Self { body, max_bytes }
     }
 
-    /// The most bytes that it may have.
-    pub(crate) fn max_bytes(&self) -> usize {
-        self.max_bytes
-    }
-
     /// Calls with the body as messages like the first (`google.api.HttpBody`), which has its type. If it is too large,
     /// breaks off or stops, that is the error, and the call is cancelled. An answer that comes before the end of the
     /// body is the answer.
     pub(crate) async fn pass_on<Call>(
-        &mut self,
+        mut self,
         first: DynamicMessage,
         call: impl FnOnce(Messages) -> Call,
     ) -> Result<Received, Problem>
@@ -102,13 +96,6 @@ impl Upload {
         }
         give(&sender, Piece::End).await;
         Ok(())
-    }
-
-    /// Reads what is left, within limits, so that the answer arrives.
-    pub(crate) async fn discard(&mut self) {
-        if !self.body.is_end_stream() {
-            discard(&mut self.body, 0).await;
-        }
     }
 
     fn is_too_large(&self, length: u64) -> bool {
@@ -166,7 +153,7 @@ mod tests {
     /// A service that takes nothing is waited for, by the call's own deadline.
     #[tokio::test(start_paused = true)]
     async fn a_service_that_is_slow_is_not_the_clients_fault() {
-        let mut upload = Upload::new(Body::from(vec![b'x'; 10 * PIECE_BYTES]), 10 * PIECE_BYTES);
+        let upload = Upload::new(Body::from(vec![b'x'; 10 * PIECE_BYTES]), 10 * PIECE_BYTES);
         let slow = |mut messages: Messages| async move {
             let mut taken = 0;
             while let Some(message) = messages.next().await {

@@ -60,6 +60,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.password_min_length, 12);
     assert!(settings.allowed_origins.is_empty());
     assert!(settings.trusted_proxies.is_empty() && settings.throttle_exempt.is_empty());
+    assert_eq!(settings.drain_delay, Duration::ZERO);
     assert!(settings.reflection);
     assert_eq!((settings.log.as_str(), settings.log_format), ("info", LogFormat::Text));
 }
@@ -101,6 +102,7 @@ fn every_mistake_is_told_at_once_by_name_and_without_the_value() {
         throttle_exempt: bad(),
         database_connections: bad(),
         database_pooler: bad(),
+        drain_delay: bad(),
         reflection: bad(),
         log: "=====".to_owned(),
         log_format: bad(),

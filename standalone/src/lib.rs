@@ -18,7 +18,7 @@ use platform::{
     configuration::{Mistake, Settings},
     database::{DataError, ServiceDatabase},
     metrics::Metrics,
-    serving::{Readiness, Sockets, serve_admin},
+    serving::{Readiness, Sockets, serve_admin, shutdown_after},
     tls::Tls,
 };
 use tokio::{
@@ -162,7 +162,7 @@ pub struct Holdfast {
 }
 
 impl Holdfast {
-    /// Starts the services. They run until the shutdown.
+    /// Starts the services. They run until the shutdown, and for the drain delay of the settings after it.
     pub fn start(
         listeners: Listeners,
         settings: &Settings,
@@ -173,14 +173,17 @@ impl Holdfast {
         let settings = settings_of_the_parts(settings, listeners.inside().map_err(failed)?)?;
         // The gateway's checks ask both services, so they stand for the whole process.
         let (readiness, metrics) = (Readiness::default(), Metrics::default());
+        let (of_auth, of_task) = (Readiness::default(), Readiness::default());
+        let all = [readiness.clone(), of_auth.clone(), of_task.clone()];
         let parts = Parts {
-            auth: auth_service::Config::from_settings(&settings, Readiness::default(), metrics.clone())?,
-            task: task_service::Config::from_settings(&settings, Readiness::default(), metrics.clone())?,
+            auth: auth_service::Config::from_settings(&settings, of_auth, metrics.clone())?,
+            task: task_service::Config::from_settings(&settings, of_task, metrics.clone())?,
             gateway: gateway::Config::from_settings(&settings, readiness.clone())?,
             readiness: readiness.clone(),
             metrics,
             tls: settings.tls,
         };
+        let shutdown = shutdown_after(shutdown, all, settings.drain_delay);
         let ended = tokio::spawn(parts.serve(listeners, shutdown));
         Ok(Self {
             addresses,

@@ -209,7 +209,7 @@ fn responses(route: &Route, schemas: &mut Schemas) -> Map<String, Value> {
     let mut responses = Map::new();
     let status = route.rpc.success_status;
     let description = status.canonical_reason().unwrap_or("Success");
-    let mut success = json!({"description": description, "content": content});
+    let mut success = json!({"description": description, "content": &content});
     let headers = [
         ("ETag", route.rpc.etag.is_some()),
         ("Link", route.rpc.next_page_token.is_some()),
@@ -219,7 +219,15 @@ fn responses(route: &Route, schemas: &mut Schemas) -> Map<String, Value> {
         success["headers"][name] = json!({"$ref": format!("#/components/headers/{name}")});
     }
     responses.insert(status.as_u16().to_string(), success);
-    if !route.http_method.is_safe() && route.rpc.answers == Answers::Json && status != StatusCode::CREATED {
+    let validated = route.rpc.validate_only.is_some() && status != StatusCode::OK;
+    if validated {
+        responses.insert(
+            "200".to_owned(),
+            json!({"description": "It would succeed; `validateOnly` asked for no more", "content": content}),
+        );
+    }
+    let may_be_200 = validated || status != StatusCode::CREATED;
+    if !route.http_method.is_safe() && route.rpc.answers == Answers::Json && may_be_200 {
         responses.insert(
             "204".to_owned(),
             json!({"description": "Done; `Prefer: return=minimal` asked for no body"}),

@@ -34,12 +34,12 @@ async fn a_creation_is_answered_201_with_location_and_etag() {
         ..Task::default()
     }));
     let body = r#"{"title": "Buy milk", "priority": "PRIORITY_HIGH", "due": {"date": "2026-02-01"}, "tags": ["x"]}"#;
-    let answer = world.send_json("POST /v1/tasks?validateOnly=true", body).await;
+    let answer = world.send_json("POST /v1/tasks?requestId=r", body).await;
 
     let call = world.task.call();
     assert_eq!(call.path, format!("{TASK_SERVICE}/CreateTask"));
     let expected = CreateTaskRequest {
-        request_id: String::new(),
+        request_id: "r".to_owned(),
         task: Some(Task {
             title: "Buy milk".to_owned(),
             priority: Priority::High.into(),
@@ -50,7 +50,7 @@ async fn a_creation_is_answered_201_with_location_and_etag() {
             }),
             ..Task::default()
         }),
-        validate_only: true,
+        validate_only: false,
     };
     assert_eq!(call.message::<CreateTaskRequest>(), expected);
 
@@ -69,6 +69,21 @@ async fn a_creation_is_answered_201_with_location_and_etag() {
             "etag": "v1",
         })
     );
+}
+
+/// Nothing is created, so nothing is said of where it is.
+#[tokio::test]
+async fn what_is_only_validated_is_nowhere() {
+    let world = World::start().await;
+    world.task.replies(Reply::message(&Task {
+        id: "1".to_owned(),
+        ..Task::default()
+    }));
+    let answer = world.send_json("POST /v1/tasks?validateOnly=true", "{}").await;
+    assert!(world.task.call().message::<CreateTaskRequest>().validate_only);
+    assert_eq!((answer.status, answer.header("location")), (200, None));
+    let answer = world.send_json("POST /v1/tasks?validateOnly=false", "{}").await;
+    assert_eq!((answer.status, answer.header("location")), (201, Some("/v1/tasks/1")));
 }
 
 #[tokio::test]

@@ -94,12 +94,25 @@ async fn a_compressed_request_is_read() {
     let request: CreateTaskRequest = world.task.call().message();
     assert_eq!(request.task.expect("a task").title, "Buy milk");
 
+    let members = [gzip(br#"{"title": "#), gzip(br#""Buy milk"}"#)].concat();
+    let answer = world
+        .send_with("POST /v1/tasks", &[JSON, "content-encoding: GZip"], &members)
+        .await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let request: CreateTaskRequest = world.task.call().message();
+    assert_eq!(request.task.expect("a task").title, "Buy milk");
+
+    let trailed = [&*body, b"rubbish"].concat();
+    let answer = world
+        .send_with("POST /v1/tasks", &[JSON, "content-encoding: gzip"], &trailed)
+        .await;
+    answer.assert_problem(400, "MESSAGE_MALFORMED");
     let cut = &body[..body.len() - 10];
     let answer = world
         .send_with("POST /v1/tasks", &[JSON, "content-encoding: gzip"], cut)
         .await;
     answer.assert_problem(400, "MESSAGE_MALFORMED");
-    for encoding in ["compress", "gzip, gzip", "x"] {
+    for encoding in ["compress", "gzip, gzip", "x", "gzip\r\ncontent-encoding: gzip"] {
         let header = format!("content-encoding: {encoding}");
         let answer = world.send_with("POST /v1/tasks", &[JSON, &header], &body).await;
         answer.assert_problem(415, "MEDIA_TYPE_UNSUPPORTED");

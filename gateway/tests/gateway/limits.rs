@@ -1,6 +1,9 @@
 //! Requests that are too much, or not what they should be. None of them reaches a service.
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tonic::{Code, Status};
 
 use crate::{far_end::Reply, reader::Reader, world::World};
@@ -69,6 +72,37 @@ async fn a_uri_over_8_kib_is_refused() {
     assert_eq!(world.send(&uri(8 * 1024)).await.status, 200);
     assert_eq!(world.task.calls().len(), 1);
     world.send(&uri(8 * 1024 + 1)).await.assert_problem(414, "URI_TOO_LONG");
+    assert!(world.task.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_header_section_over_32_kib_is_refused() {
+    let world = World::start().await;
+    let header = |bytes: usize| format!("x-large: {}", "x".repeat(bytes));
+    let fits = world.send_with("GET /v1/tasks", &[&header(32 * 1024 - 200)], "").await;
+    assert_eq!(fits.status, 200);
+    world.task.calls();
+    for bytes in [32 * 1024, 60 * 1024] {
+        let answer = world.send_with("GET /v1/tasks", &[&header(bytes)], "").await;
+        answer.assert_problem(431, "HEADERS_TOO_LARGE");
+    }
+    assert!(world.task.calls().is_empty());
+}
+
+#[tokio::test]
+async fn http_1_1_has_one_host() {
+    let world = World::start().await;
+    for hosts in ["", "host: a.test\r\nhost: b.test\r\n"] {
+        let mut stream = TcpStream::connect(world.gateway).await.expect("the gateway listens");
+        let head = format!("GET /v1/tasks HTTP/1.1\r\nconnection: close\r\n{hosts}\r\n");
+        stream.write_all(head.as_bytes()).await.expect("it takes the head");
+        let mut read = String::new();
+        stream.read_to_string(&mut read).await.expect("it answers");
+        assert!(
+            read.starts_with("HTTP/1.1 400 ") && read.contains("FIELD_INVALID"),
+            "{read}"
+        );
+    }
     assert!(world.task.calls().is_empty());
 }
 

@@ -30,13 +30,14 @@ export function accountView(main, signal) {
   );
 }
 
+/** What browsers and systems call themselves; those that also name another come before it. @type {[RegExp, string][]} */
+const BROWSERS = [[/Edg/, "Edge"], [/OPR/, "Opera"], [/Firefox|FxiOS/, "Firefox"], [/Chrome|CriOS/, "Chrome"], [/Safari/, "Safari"], [/^curl/, "curl"], [/grpcurl/, "grpcurl"], [/grpc/, "gRPC"]];
+/** @type {[RegExp, string][]} */
+const SYSTEMS = [[/Android/, "Android"], [/iPhone/, "iPhone"], [/iPad/, "iPad"], [/Windows/, "Windows"], [/Mac OS X/, "macOS"], [/CrOS/, "ChromeOS"], [/Linux/, "Linux"]];
+
 /** A browser and a system in words, as far as they can be told. @param {string} agent */
 function device(agent) {
-  const browser = /(Edg|OPR|Firefox|Chrome|Safari|curl|grpc[\w-]*)/i.exec(agent)?.[1] ?? "";
-  const system = /(Android|iPhone|iPad|Windows|Mac OS X|CrOS|Linux)/.exec(agent)?.[1] ?? "";
-  /** @type {Record<string, string>} */
-  const names = { Edg: "Edge", OPR: "Opera", "Mac OS X": "macOS", CrOS: "ChromeOS" };
-  const known = [browser, system].filter(Boolean).map((name) => names[name] ?? name);
+  const known = [BROWSERS, SYSTEMS].flatMap((names) => names.find(([pattern]) => pattern.test(agent))?.[1] ?? []);
   return known.join(" on ") || agent || "Unknown device";
 }
 

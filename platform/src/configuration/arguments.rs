@@ -256,6 +256,16 @@ pub struct Arguments {
     )]
     pub database_pooler: String,
 
+    /// How long a service goes on after SIGTERM, not ready, for balancers to notice: up to 5m
+    #[arg(
+        long,
+        env = "HOLDFAST_DRAIN_DELAY",
+        value_name = "DURATION",
+        default_value = "0s",
+        global = true
+    )]
+    pub drain_delay: String,
+
     /// Server reflection, `on` or `off`: whether grpcurl and others may ask for the contracts
     #[arg(
         long,

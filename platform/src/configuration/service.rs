@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Actions, Program, Settings, run};
 use crate::{
     metrics::Metrics,
-    serving::{Protocol, Readiness, Sockets, serve_admin},
+    serving::{Protocol, Readiness, Sockets, serve_admin, shutdown_after},
     tls::ServerTls,
 };
 
@@ -73,6 +73,7 @@ impl<S: Service> Actions for Listening<S> {
         announce::<S>(&listener, tls.as_ref(), &admin)?;
         let readiness = Readiness::default();
         let metrics = Metrics::default();
+        let shutdown = shutdown_after(shutdown, [readiness.clone()], settings.drain_delay);
         let admin = tokio::spawn(serve_admin(admin, readiness.clone(), metrics.clone(), shutdown.clone()));
         let running = Running {
             settings,

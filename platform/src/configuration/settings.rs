@@ -25,6 +25,7 @@ use crate::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
@@ -173,6 +174,7 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     pub trusted_proxies: Vec<IpNet>,
     pub throttle_exempt: Vec<IpNet>,
+    pub drain_delay: Duration,
     pub reflection: bool,
     pub log: String,
     pub log_format: LogFormat,
@@ -315,6 +317,10 @@ impl Settings {
         let allowed_origins = check.take("HOLDFAST_ALLOWED_ORIGINS", parse::origins(&arguments.allowed_origins));
         let trusted_proxies = check.take("HOLDFAST_TRUSTED_PROXIES", parse::networks(&arguments.trusted_proxies));
         let throttle_exempt = check.take("HOLDFAST_THROTTLE_EXEMPT", parse::networks(&arguments.throttle_exempt));
+        let drain_delay = check.take(
+            "HOLDFAST_DRAIN_DELAY",
+            parse::duration(&arguments.drain_delay, Duration::ZERO..=5 * MINUTE),
+        );
         let reflection = check.take("HOLDFAST_REFLECTION", parse::switch(&arguments.reflection));
         let log = check.take("HOLDFAST_LOG", parse::log_filter(&arguments.log));
         let log_format = check.take("HOLDFAST_LOG_FORMAT", parse::log_format(&arguments.log_format));
@@ -342,6 +348,7 @@ impl Settings {
             allowed_origins: allowed_origins?,
             trusted_proxies: trusted_proxies?,
             throttle_exempt: throttle_exempt?,
+            drain_delay: drain_delay?,
             reflection: reflection?,
             log: log?,
             log_format: log_format?,

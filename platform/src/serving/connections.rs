@@ -30,6 +30,8 @@ use crate::tls::ServerTls;
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 /// The largest header section of a request, in bytes.
 pub const MAX_HEADER_BYTES: u32 = 32 * 1024;
+/// Where HTTP is served a larger one is read too, so that the service can say in its own form why it is refused.
+const READ_HEADER_BYTES: u32 = 2 * MAX_HEADER_BYTES;
 const MAX_CONNECTIONS: usize = 16_384;
 const MAX_STREAMS_PER_CONNECTION: u32 = 256;
 const MAX_RESET_STREAMS: usize = 64;
@@ -167,15 +169,15 @@ async fn answer(mut service: HttpService, request: Request<Body>) -> Result<http
 
 fn connection_builder(protocol: Protocol) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    let resets = match protocol {
-        Protocol::Http2 => MAX_RESET_STREAMS_OF_MANY,
-        Protocol::Any => MAX_RESET_STREAMS,
+    let (resets, header_bytes) = match protocol {
+        Protocol::Http2 => (MAX_RESET_STREAMS_OF_MANY, MAX_HEADER_BYTES),
+        Protocol::Any => (MAX_RESET_STREAMS, READ_HEADER_BYTES),
     };
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION)
-        .max_header_list_size(MAX_HEADER_BYTES)
+        .max_header_list_size(header_bytes)
         .max_pending_accept_reset_streams(resets)
         .max_local_error_reset_streams(resets)
         .keep_alive_interval(KEEP_ALIVE_INTERVAL)
@@ -184,7 +186,7 @@ fn connection_builder(protocol: Protocol) -> auto::Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ_TIMEOUT)
-        .max_buf_size(MAX_HEADER_BYTES as usize);
+        .max_buf_size(header_bytes as usize);
     match protocol {
         Protocol::Http2 => builder.http2_only(),
         Protocol::Any => builder,

@@ -15,7 +15,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Adds the health service: "" and every name given are NOT_SERVING until the checks pass, follow them from
-/// then on, and are NOT_SERVING once the shutdown has begun.
+/// then on, and are NOT_SERVING once the process leaves, or the shutdown has begun.
 pub async fn health_service(
     routes: &mut RoutesBuilder,
     services: &'static [&'static str],
@@ -40,8 +40,10 @@ pub async fn health_service(
             } else {
                 CHECK_INTERVAL.min(pause * 2)
             };
-            if shutdown.run_until_cancelled(sleep(pause)).await.is_none() {
-                break;
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = readiness.left() => break,
+                () = shutdown.cancelled() => break,
             }
         }
         report(&reporter, services, ServingStatus::NotServing).await;

@@ -3,6 +3,7 @@
 mod admin;
 mod connections;
 mod deadline;
+mod drain;
 mod errors;
 mod greeting;
 mod health;
@@ -22,13 +23,13 @@ use tower::{Layer as _, ServiceExt as _, util::BoxCloneSyncService};
 pub use admin::{probe, serve_admin};
 pub use connections::{DRAIN_LIMIT, MAX_HEADER_BYTES, OverTls, PeerAddress, Protocol, serve};
 pub use deadline::{MalformedTimeout, TIMEOUT_FORM, grpc_timeout};
+pub use drain::shutdown_after;
 pub use errors::panic_response;
 pub use health::{add_reflection, health_service};
 pub use readiness::{Check, Readiness};
 pub use request_log::{REQUEST_ID, RequestId, RequestLogLayer};
 pub use sockets::Sockets;
 pub use trace_context::TraceContext;
-pub use unread::{DISCARD_TIME, discard};
 
 use crate::{access::AccessTable, verification::AuthenticationLayer};
 

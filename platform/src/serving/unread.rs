@@ -17,21 +17,22 @@ use axum::{
     body::{Body, Bytes, HttpBody},
 };
 use http::{
-    Request, Response,
+    Request, Response, StatusCode,
     header::{CONTENT_TYPE, EXPECT},
 };
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
+use tonic::Code;
 
 /// The most bytes of a request that are read, those before its answer was known included.
 const MAX_DISCARDED_BYTES: usize = 8 * 1024 * 1024;
 /// The longest time for what is left of a request.
-pub const DISCARD_TIME: Duration = Duration::from_secs(5);
+const DISCARD_TIME: Duration = Duration::from_secs(5);
 
-/// Reads on, of a body of which so many bytes were read already, up to 8 MiB or [`DISCARD_TIME`]. Whether all of it
-/// came in time changes nothing for the answer.
-pub async fn discard(body: &mut Body, mut already: usize) {
+/// Reads on, of a body of which so many bytes were read already, up to [`MAX_DISCARDED_BYTES`] or [`DISCARD_TIME`].
+/// Whether all of it came in time changes nothing for the answer.
+async fn discard(body: &mut Body, mut already: usize) {
     let read = async {
         while already < MAX_DISCARDED_BYTES
             && let Some(Ok(frame)) = body.frame().await
@@ -76,7 +77,7 @@ impl Unread {
 
     /// Lets go of it if it may still be read for this answer.
     pub(super) fn after<B>(self, answer: &Response<B>) -> Self {
-        Self(self.0.filter(|_| is_final(answer)))
+        Self(self.0.filter(|_| may_wait(answer)))
     }
 
     /// Reads it. Whoever reads the request after that finds that it broke off.
@@ -92,11 +93,16 @@ impl Unread {
     }
 }
 
-/// A call whose answer has begun may go on to read its request; one whose status is in the head is over.
-fn is_final<B>(answer: &Response<B>) -> bool {
+/// A call whose answer has begun may go on to read its request; one whose status is in the head is over. Where a deadline
+/// has passed there is no time to read on.
+fn may_wait<B>(answer: &Response<B>) -> bool {
     let media_type = answer.headers().get(CONTENT_TYPE);
     let is_grpc = media_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
-    !is_grpc || answer.headers().contains_key("grpc-status")
+    if !is_grpc {
+        return answer.status() != StatusCode::GATEWAY_TIMEOUT;
+    }
+    let status = answer.headers().get("grpc-status");
+    status.is_some_and(|status| Code::from_bytes(status.as_bytes()) != Code::DeadlineExceeded)
 }
 
 impl HttpBody for Shared {
@@ -125,5 +131,42 @@ impl HttpBody for Shared {
     fn size_hint(&self) -> SizeHint {
         let rest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         rest.body.as_ref().map(HttpBody::size_hint).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream::pending;
+    use http::HeaderValue;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_has_passed_is_told_at_once() {
+        let answered = |status: StatusCode, grpc: Option<i32>| {
+            let mut answer = Response::new(());
+            *answer.status_mut() = status;
+            if let Some(code) = grpc {
+                answer
+                    .headers_mut()
+                    .insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+                answer.headers_mut().insert("grpc-status", code.into());
+            }
+            answer
+        };
+        for (answer, waits) in [
+            (answered(StatusCode::OK, None), true),
+            (answered(StatusCode::GATEWAY_TIMEOUT, None), false),
+            (answered(StatusCode::OK, Some(16)), true),
+            (answered(StatusCode::OK, Some(4)), false),
+        ] {
+            let endless = Body::from_stream(pending::<Result<Bytes, io::Error>>());
+            let (_request, unread) = Unread::of(Request::new(endless));
+            let began = Instant::now();
+            unread.after(&answer).discard().await;
+            let expected = if waits { DISCARD_TIME } else { Duration::ZERO };
+            assert_eq!(began.elapsed(), expected, "{answer:?}");
+        }
     }
 }

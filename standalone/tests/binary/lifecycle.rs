@@ -1,10 +1,17 @@
 //! Starting, stopping, and the mistakes that prevent it.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Stdio},
+};
 
 use platform::testing::Workspace;
 
-use crate::process::{Process, command, run};
+use crate::{
+    process::{Process, command, run},
+    rest::Rest,
+};
 
 #[test]
 fn a_signal_drains_and_ends_it_well() {
@@ -15,6 +22,29 @@ fn a_signal_drains_and_ends_it_well() {
         let (status, log) = process.ended();
         assert_eq!(status.code(), Some(0), "{log}");
     }
+}
+
+/// Whoever spreads requests has time to notice: until the delay is over everything is served, new connections too.
+#[tokio::test]
+async fn after_the_signal_it_is_not_ready_and_serves_on() {
+    let workspace = Workspace::new();
+    let process = Process::start_as(command(workspace.path()).env("HOLDFAST_DRAIN_DELAY", "5m"));
+    process.signal("TERM");
+    while Rest::new(process.admin).get("/readyz", None).await.status == 200 {}
+    let answer = Rest::new(process.admin).get("/readyz", None).await;
+    assert_eq!((answer.status, &*answer.text), (503, "shutting down\n"));
+    let of_gateway = Rest::new(process.gateway).get("/readyz", None).await;
+    assert_eq!(of_gateway.status, 503);
+    let served = Rest::new(process.gateway).get("/.well-known/jwks.json", None).await;
+    assert_eq!(served.status, 200, "{served:?}");
+    process.kill();
+
+    let mut briefly = command(workspace.path());
+    briefly.env("HOLDFAST_DRAIN_DELAY", "1s");
+    let briefly = Process::start_as(briefly.stderr(Stdio::piped()));
+    briefly.signal("TERM");
+    let (status, log) = briefly.ended();
+    assert_eq!(status.code(), Some(0), "{log}");
 }
 
 #[test]
