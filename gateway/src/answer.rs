@@ -21,6 +21,8 @@ use crate::{
 
 const JSON_TYPE: HeaderValue = HeaderValue::from_static("application/json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// Room for what an answer has, with what is the same for all.
+const MOST_HEADERS: usize = 16;
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// The answer of a route to a message from its service: its head, and what its body is made of.
@@ -43,6 +45,7 @@ pub(crate) fn of(route: &Route, answer: &Received) -> Result<(Response<()>, Byte
     let mut response = Response::new(());
     *response.status_mut() = route.rpc.success_status;
     let headers = response.headers_mut();
+    headers.reserve(MOST_HEADERS);
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, caching);
     let location = route

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Buf as _;
+use bytes::{Buf as _, BufMut as _, Bytes};
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use tonic::{
@@ -18,17 +18,17 @@ fn of_small_messages() -> BufferSettings {
     BufferSettings::new(1024, 32 * 1024)
 }
 
-/// Writes any message, reads the answers of a method.
-pub(crate) struct DynamicCodec(pub(crate) DynamicDecoder);
+/// Writes messages that are encoded already, because a call may be made again, and reads the answers of a method.
+pub(crate) struct EncodedCodec(pub(crate) DynamicDecoder);
 
-impl Codec for DynamicCodec {
-    type Encode = DynamicMessage;
+impl Codec for EncodedCodec {
+    type Encode = Bytes;
     type Decode = Received;
-    type Encoder = DynamicEncoder;
+    type Encoder = EncodedEncoder;
     type Decoder = DynamicDecoder;
 
-    fn encoder(&mut self) -> DynamicEncoder {
-        DynamicEncoder
+    fn encoder(&mut self) -> EncodedEncoder {
+        EncodedEncoder
     }
 
     fn decoder(&mut self) -> DynamicDecoder {
@@ -36,25 +36,24 @@ impl Codec for DynamicCodec {
     }
 }
 
-/// The writing half of [`DynamicCodec`].
-pub(crate) struct DynamicEncoder;
+/// The writing half of [`EncodedCodec`].
+pub(crate) struct EncodedEncoder;
 
-impl Encoder for DynamicEncoder {
-    type Item = DynamicMessage;
+impl Encoder for EncodedEncoder {
+    type Item = Bytes;
     type Error = Status;
 
     fn buffer_settings(&self) -> BufferSettings {
         of_small_messages()
     }
 
-    fn encode(&mut self, message: DynamicMessage, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        message
-            .encode(buffer)
-            .map_err(|error| Status::internal(error.to_string()))
+    fn encode(&mut self, message: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put(message);
+        Ok(())
     }
 }
 
-/// The reading half of [`DynamicCodec`].
+/// The reading half of [`EncodedCodec`].
 #[derive(Clone)]
 pub(crate) struct DynamicDecoder {
     message: MessageDescriptor,
@@ -87,7 +86,7 @@ impl Decoder for DynamicDecoder {
     }
 }
 
-/// As [`DynamicCodec`], for a client stream that can break off: then its HTTP/2 stream is reset.
+/// As [`EncodedCodec`], for a client stream that can break off: then its HTTP/2 stream is reset.
 pub(crate) struct UploadCodec(pub(crate) DynamicDecoder);
 
 impl Codec for UploadCodec {
@@ -114,6 +113,8 @@ impl Encoder for UploadEncoder {
 
     fn encode(&mut self, message: Self::Item, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
         let message = message.map_err(|broken_off| Status::cancelled(broken_off.to_string()))?;
-        DynamicEncoder.encode(message, buffer)
+        message
+            .encode(buffer)
+            .map_err(|error| Status::internal(error.to_string()))
     }
 }

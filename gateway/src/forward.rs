@@ -2,6 +2,7 @@
 
 use std::{error::Error, net::IpAddr, sync::Arc};
 
+use bytes::Bytes;
 use futures_util::stream::{BoxStream, try_unfold};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::AUTHORIZATION};
 use platform::{
@@ -9,6 +10,7 @@ use platform::{
     service_credential::{CLIENT_ADDRESS_METADATA, CLIENT_USER_AGENT_METADATA, METADATA as SERVICE_TOKEN_METADATA},
     serving::{REQUEST_ID, TraceContext},
 };
+use prost::Message as _;
 use prost_reflect::DynamicMessage;
 use tokio::time::{Instant, timeout_at};
 use tonic::{
@@ -23,7 +25,7 @@ use tracing::Span;
 
 use crate::{
     client,
-    codec::{DynamicCodec, DynamicDecoder, UploadCodec},
+    codec::{DynamicDecoder, EncodedCodec, UploadCodec},
     deadline::{self, Deadline, MARGIN},
     problem::Problem,
     received::Received,
@@ -35,6 +37,9 @@ use crate::{
 /// The largest answer, in bytes. A page ends at 3 MiB; this leaves room for larger single messages.
 pub(crate) const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
+/// Room for what a call says, with what tonic adds.
+const MOST_METADATA: usize = 12;
+
 /// What a call says of its client, apart from the message. Nothing of the client's headers goes on but what is
 /// named here: above all no `x-holdfast-*`, by which services believe the gateway.
 pub(crate) fn metadata(
@@ -44,7 +49,7 @@ pub(crate) fn metadata(
     address: Option<IpAddr>,
     service_token: Option<HeaderValue>,
 ) -> MetadataMap {
-    let mut metadata = HeaderMap::new();
+    let mut metadata = HeaderMap::with_capacity(MOST_METADATA);
     if let Some(trace) = trace {
         trace.write(&mut metadata, &SystemEntropy);
     }
@@ -86,7 +91,8 @@ pub(crate) async fn unary(
     metadata: MetadataMap,
     deadline: Deadline,
 ) -> Result<Received, Problem> {
-    let call = || unary_once(upstreams, rpc, message.clone(), metadata.clone(), deadline);
+    let encoded = Bytes::from(message.encode_to_vec());
+    let call = || unary_once(upstreams, rpc, encoded.clone(), metadata.clone(), deadline);
     let retries = upstreams.retries(rpc.upstream);
     retries.run(rpc.may_be_repeated(message), deadline, call).await
 }
@@ -94,7 +100,7 @@ pub(crate) async fn unary(
 async fn unary_once(
     upstreams: &Upstreams,
     rpc: &Rpc,
-    message: DynamicMessage,
+    message: Bytes,
     metadata: MetadataMap,
     deadline: Deadline,
 ) -> Result<Received, Problem> {
@@ -104,7 +110,7 @@ async fn unary_once(
     let call = async {
         let mut grpc = client(channel);
         grpc.ready().await.map_err(Status::from_error)?;
-        grpc.unary(request, rpc.path.clone(), DynamicCodec(DynamicDecoder::of(rpc)))
+        grpc.unary(request, rpc.path.clone(), EncodedCodec(DynamicDecoder::of(rpc)))
             .await
     };
     answered(call, rpc, upstream, deadline).await
@@ -193,7 +199,8 @@ pub(crate) async fn streaming(
     metadata: MetadataMap,
     deadline: Deadline,
 ) -> Result<Begun, Problem> {
-    let call = || streaming_once(upstreams, rpc, message.clone(), metadata.clone(), deadline);
+    let encoded = Bytes::from(message.encode_to_vec());
+    let call = || streaming_once(upstreams, rpc, encoded.clone(), metadata.clone(), deadline);
     let retries = upstreams.retries(rpc.upstream);
     retries.run(rpc.may_be_repeated(message), deadline, call).await
 }
@@ -201,7 +208,7 @@ pub(crate) async fn streaming(
 async fn streaming_once(
     upstreams: &Upstreams,
     rpc: &Arc<Rpc>,
-    message: DynamicMessage,
+    message: Bytes,
     metadata: MetadataMap,
     deadline: Deadline,
 ) -> Result<Begun, Problem> {
@@ -214,7 +221,7 @@ async fn streaming_once(
     let call = async {
         let mut grpc = client(place.channel.clone());
         grpc.ready().await.map_err(Status::from_error)?;
-        let codec = DynamicCodec(DynamicDecoder::of(rpc));
+        let codec = EncodedCodec(DynamicDecoder::of(rpc));
         let answer = grpc.server_streaming(request, rpc.path.clone(), codec).await?;
         let mut messages = answer.into_inner();
         Ok((messages.message().await?, messages))

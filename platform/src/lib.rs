@@ -21,6 +21,7 @@ pub mod clock;
 pub mod configuration;
 pub mod database;
 pub mod entropy;
+mod gathering;
 mod jwt;
 pub mod metrics;
 pub mod secret;

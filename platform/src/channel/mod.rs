@@ -6,7 +6,7 @@ use http::{Uri, uri::Scheme};
 use tokio::sync::{mpsc::Sender, watch};
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint, channel::Change};
 
-use crate::tls::ClientTls;
+use crate::{gathering::GatheringExecutor, tls::ClientTls};
 
 mod replicas;
 
@@ -60,7 +60,7 @@ impl Destination {
         match &self.0 {
             Kind::Fixed(endpoint) => endpoint.connect_lazy(),
             Kind::Found(replicas) => {
-                let (channel, changes) = Channel::balance_channel(MOST_CHANGES);
+                let (channel, changes) = Channel::balance_channel_with_executor(MOST_CHANGES, GatheringExecutor);
                 tokio::spawn(follow(replicas.clone(), changes));
                 channel
             }
@@ -78,6 +78,7 @@ fn endpoint(place: &Place, tls: Option<&ClientTlsConfig>) -> Endpoint {
     let address = place.address();
     let endpoint = Endpoint::from(place.uri())
         .origin(address.clone())
+        .executor(GatheringExecutor)
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Service as _};
 
 use super::{HttpService, Sockets, greeting::Greeted, sockets::Socket, unread::Unread};
-use crate::tls::ServerTls;
+use crate::{gathering::Gathering, tls::ServerTls};
 
 /// Requests in flight get this long to end once the shutdown has begun.
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(10);
@@ -103,7 +103,7 @@ async fn serve_socket(socket: Socket, service: HttpService, protocol: Protocol, 
             drained: graceful.watcher(),
         };
         let (tls, shutdown, cut) = (tls.clone(), shutdown.clone(), cut.clone());
-        tokio::spawn(async move {
+        let task = async move {
             let served = async {
                 match tls {
                     None => connection.serve(stream).await,
@@ -118,7 +118,12 @@ async fn serve_socket(socket: Socket, service: HttpService, protocol: Protocol, 
                 tracing::debug!(error, "a connection ended early");
             }
             drop(place);
-        });
+        };
+        match protocol {
+            // Many calls share it, and their answers what is written.
+            Protocol::Http2 => tokio::spawn(Gathering::new(Box::pin(task))),
+            Protocol::Any => tokio::spawn(task),
+        };
     }
     drop(listener);
     tokio::select! {
