@@ -184,6 +184,9 @@ pub(crate) fn refuse_query(query: &str) -> Result<(), Problem> {
 
 /// Why a parameter cannot stand in the query.
 fn misplaced(route: &Route, field: &FieldPath, given: &[FieldPath]) -> Option<&'static str> {
+    if route.rpc.known_etag_field.iter().any(|known| known.overlaps(field)) {
+        return Some("is given by If-None-Match");
+    }
     if route.bound.iter().any(|bound| bound.overlaps(field)) {
         return Some("is given by the path");
     }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::body::{Body, HttpBody as _};
 use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderMap,
+    HeaderMap, Method,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 use http_body_util::BodyExt as _;
@@ -62,6 +62,9 @@ impl Bodies {
                 bytes: Bytes::new(),
                 _place: None,
             });
+        }
+        if body.size_hint().lower() > most as u64 {
+            return Err(too_large(most));
         }
         timeout_at(deadline.body_end(), self.read_all(body, most))
             .await
@@ -137,20 +140,26 @@ pub(crate) fn content_type(headers: &HeaderMap) -> Result<&str, Problem> {
     }
 }
 
+/// The type of JSON, and of JSON that changes what it names (RFC 7396, section 4).
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
+
 /// Refuses a body that is not JSON in UTF-8, uncompressed, by what its headers say.
-pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
-    if is_json(content_type(headers)?) {
+pub(crate) fn require_json(headers: &HeaderMap, method: &Method) -> Result<(), Problem> {
+    let is_patch = *method == Method::PATCH;
+    let wanted = if is_patch { &[JSON, MERGE_PATCH][..] } else { &[JSON] };
+    if is_json(content_type(headers)?, wanted) {
         return Ok(());
     }
-    let wanted = "the body must be application/json";
-    Err(Problem::new("MEDIA_TYPE_UNSUPPORTED", wanted))
+    let detail = format!("the body must be {}", wanted.join(" or "));
+    Err(Problem::new("MEDIA_TYPE_UNSUPPORTED", detail))
 }
 
-fn is_json(media_type: &str) -> bool {
+fn is_json(media_type: &str, wanted: &[&str]) -> bool {
     let mut parts = media_type.split(';').map(str::trim);
     let is_json = parts
         .next()
-        .is_some_and(|part| part.eq_ignore_ascii_case("application/json"));
+        .is_some_and(|part| wanted.iter().any(|wanted| part.eq_ignore_ascii_case(wanted)));
     is_json
         && parts.filter(|parameter| !parameter.is_empty()).all(|parameter| {
             parameter.split_once('=').is_some_and(|(name, value)| {
@@ -172,7 +181,7 @@ mod tests {
             "Application/JSON; charset=UTF-8",
             "application/json;charset=\"utf-8\";",
         ] {
-            assert!(is_json(good), "{good}");
+            assert!(is_json(good, &[JSON]), "{good}");
         }
         for bad in [
             "",
@@ -180,10 +189,11 @@ mod tests {
             "application/json; charset=latin1",
             "application/json; x",
             "application/jsonp",
+            MERGE_PATCH,
             "application/x-www-form-urlencoded",
             "text/plain; application/json",
         ] {
-            assert!(!is_json(bad), "{bad}");
+            assert!(!is_json(bad, &[JSON]), "{bad}");
         }
     }
 

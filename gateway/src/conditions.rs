@@ -5,7 +5,7 @@
 
 use axum::body::Body;
 use http::{
-    HeaderMap, HeaderName, Method, Response, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH},
 };
 use prost_reflect::{DynamicMessage, Value};
@@ -37,7 +37,7 @@ pub(crate) fn apply_if_match(
             "is not a condition that this method can keep",
         ));
     }
-    if tags.is_empty() || method.is_safe() {
+    if !headers.contains_key(IF_MATCH) || method.is_safe() {
         return Ok(Condition::None);
     }
     let Some(field) = &rpc.etag_field else {
@@ -84,30 +84,59 @@ impl Condition {
     }
 }
 
-/// The answer, or 304 without a body if the client has that version already.
-pub(crate) fn not_modified(headers: &HeaderMap, method: &Method, mut response: Response<Body>) -> Response<Body> {
+/// What becomes of the answer to a read: 304 without a body if the client has that version already, 412 if it wants
+/// another one.
+pub(crate) fn of_read(
+    headers: &HeaderMap,
+    method: &Method,
+    mut response: Response<Body>,
+) -> Result<Response<Body>, Problem> {
     let current = response.headers().get(ETAG).and_then(|etag| bare(etag.to_str().ok()?));
     let Some(current) = current.filter(|_| method.is_safe() && response.status() == StatusCode::OK) else {
-        return response;
+        return Ok(response);
     };
-    // A malformed condition of a read does no harm: everything is sent.
+    let is_current = |tag: &String| tag == "*" || *tag == current;
+    let wanted = entity_tags(headers, &IF_MATCH)?;
+    if !wanted.is_empty() && !wanted.iter().any(is_current) {
+        let changed = Problem::new("ETAG_MISMATCH", "there is another version now");
+        return Err(Condition::IfMatch.explain(changed));
+    }
+    // A malformed condition here does no harm: everything is sent.
     let known = entity_tags(headers, &IF_NONE_MATCH).unwrap_or_default();
-    if known.iter().any(|tag| tag == "*" || *tag == current) {
+    if known.iter().any(is_current) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         *response.body_mut() = Body::empty();
-        response.headers_mut().remove(CONTENT_TYPE);
-        response.headers_mut().remove(CONTENT_LENGTH);
+        let answered = response.headers_mut();
+        answered.remove(CONTENT_TYPE);
+        answered.remove(CONTENT_LENGTH);
+        // As it was given with the answer that was compressed.
+        let weak = format!("W/\"{current}\"");
+        if is_given(headers, &weak)
+            && let Ok(weak) = HeaderValue::try_from(weak)
+        {
+            answered.insert(ETAG, weak);
+        }
     }
-    response
+    Ok(response)
+}
+
+/// Whether a request names this entity tag, to the letter.
+fn is_given(headers: &HeaderMap, wanted: &str) -> bool {
+    let values = headers.get_all(IF_NONE_MATCH).iter();
+    let mut tags = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    tags.any(|tag| tag.trim() == wanted)
 }
 
 /// The entity tags of a header, bare; `*` as it is.
 fn entity_tags(headers: &HeaderMap, name: &HeaderName) -> Result<Vec<String>, Problem> {
     let mut tags = Vec::new();
     for value in headers.get_all(name) {
-        let text = value.to_str().unwrap_or_default();
+        let unreadable = || Problem::field(name.as_str(), "must be an entity tag such as \"1\"");
+        let text = value.to_str().map_err(|_| unreadable())?;
         for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
-            tags.push(bare(tag).ok_or_else(|| Problem::field(name.as_str(), "must be an entity tag such as \"1\""))?);
+            tags.push(bare(tag).ok_or_else(unreadable)?);
         }
     }
     Ok(tags)

@@ -41,11 +41,11 @@ impl Cookies {
     /// The cookies of a request. What cannot be one of ours is left out.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut cookies = Self::default();
-        let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-        for (name, value) in values
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.split_once('='))
-        {
+        // Others on the same host may set cookies of any bytes, which hide nothing of ours.
+        let pairs = headers.get_all(COOKIE).iter();
+        let pairs = pairs.flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+        let texts = pairs.filter_map(|pair| str::from_utf8(pair).ok());
+        for (name, value) in texts.filter_map(|pair| pair.split_once('=')) {
             let (place, max_bytes) = match name.trim() {
                 ACCESS => (&mut cookies.access, MAX_ACCESS_BYTES),
                 REFRESH => (&mut cookies.refresh, MAX_REFRESH_BYTES),
@@ -172,6 +172,16 @@ mod tests {
         ] {
             assert_eq!(of(lines), (access, refresh), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn cookies_of_others_hide_nothing() {
+        let mut headers = HeaderMap::new();
+        let line = format!("a=\u{fc}; {ACCESS}=x; {REFRESH}=y; b=").into_bytes();
+        let line = [&line[..], b"\xff"].concat();
+        headers.append(COOKIE, HeaderValue::from_bytes(&line).expect("a header"));
+        let cookies = Cookies::of(&headers);
+        assert!(cookies.access.is_some() && cookies.refresh.is_some());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use http::{
 use crate::{
     answer, conditions,
     pages::{Kind, MODULES, PAGES, Page},
+    problem::Problem,
     script_text,
 };
 
@@ -57,7 +58,7 @@ impl Document {
     }
 
     /// The answer. It is asked for anew each time, because it changes with the binary; 304 as long as it does not.
-    pub(crate) fn answer(&self, head: &Parts) -> Response<Body> {
+    pub(crate) fn answer(&self, head: &Parts) -> Result<Response<Body>, Problem> {
         let mut response = Response::new(Body::from(self.content.clone()));
         for (name, value) in [
             (CONTENT_TYPE, HeaderValue::from_static(self.content_type)),
@@ -70,6 +71,6 @@ impl Document {
         if let Ok(etag) = HeaderValue::from_str(&self.etag) {
             response.headers_mut().insert(ETAG, etag);
         }
-        conditions::not_modified(&head.headers, &head.method, response)
+        conditions::of_read(&head.headers, &head.method, response)
     }
 }

@@ -10,13 +10,14 @@ use std::{
 };
 
 use axum::body::{Body, Bytes, HttpBody};
+use futures_util::stream::unfold;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{CONTENT_TYPE, TE},
     uri::PathAndQuery,
 };
 use http_body::{Frame, SizeHint};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, Limited, StreamBody};
 use platform::{
     access::{Access, AccessTable},
     serving::{MAX_MESSAGE_BYTES, TIMEOUT_FORM, add_reflection, health_service},
@@ -35,6 +36,7 @@ use crate::{
     forward::MAX_ANSWER_BYTES,
     outgoing::Outgoing,
     problem::Problem,
+    rpc,
     stream_channels::Place,
     upstreams::{self, Upstreams},
 };
@@ -76,6 +78,7 @@ pub(crate) struct Passage {
     outgoing: Outgoing,
     /// Health and reflection, which the gateway answers itself.
     own: Routes,
+    shutdown: CancellationToken,
 }
 
 /// A method of a service.
@@ -86,6 +89,8 @@ struct Passed {
     takes_stream: bool,
     /// Whether it answers with one.
     answers_stream: bool,
+    /// Whether that goes on until somebody ends it. What is a file in pieces ends by itself.
+    is_endless: bool,
 }
 
 impl Passage {
@@ -111,6 +116,7 @@ impl Passage {
                         upstream,
                         takes_stream: method.is_client_streaming(),
                         answers_stream: method.is_server_streaming(),
+                        is_endless: method.is_server_streaming() && !rpc::is_raw(&method.output()),
                     };
                     methods.insert(path, passed);
                 }
@@ -120,7 +126,7 @@ impl Passage {
             }
         }
         let mut own = RoutesBuilder::default();
-        health_service(&mut own, &[], config.readiness.clone(), shutdown).await;
+        health_service(&mut own, &[], config.readiness.clone(), shutdown.clone()).await;
         if config.reflection {
             add_reflection(&mut own, &services.iter().map(String::as_str).collect::<Vec<_>>());
         }
@@ -130,6 +136,7 @@ impl Passage {
             bodies,
             outgoing: Outgoing::default(),
             own: own.routes(),
+            shutdown,
         }
     }
 
@@ -162,7 +169,7 @@ impl Passage {
         let path = request.uri().path();
         if path.starts_with("/grpc.") {
             return match self.own.clone().oneshot(request).await {
-                Ok(response) => Ok(response),
+                Ok(response) => Ok(response.map(|body| until(self.shutdown.clone(), body))),
                 Err(never) => match never {},
             };
         }
@@ -196,6 +203,10 @@ impl Passage {
                 .unwrap_or_else(|_| Err(exceeded())),
         };
         let answer = answered?;
+        if passed.is_endless && !answer.is_end_stream() {
+            let shutdown = self.shutdown.clone();
+            return Ok(back(answer.map(|body| until(shutdown, body)), place));
+        }
         if passed.answers_stream || answer.is_end_stream() {
             return Ok(back(answer, place));
         }
@@ -333,6 +344,28 @@ fn back(response: Response<tonic::body::Body>, place: Option<Place>) -> Response
         }
     }
     response
+}
+
+/// A stream of messages that ends as UNAVAILABLE with the shutdown: the client finds another replica.
+fn until(shutdown: CancellationToken, body: tonic::body::Body) -> tonic::body::Body {
+    let frames = unfold(Some((body, shutdown)), |going_on| async {
+        let (mut body, shutdown) = going_on?;
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => Some((Ok(Frame::trailers(shutting_down())), None)),
+            frame = body.frame() => Some((frame?, Some((body, shutdown)))),
+        }
+    });
+    tonic::body::Body::new(StreamBody::new(frames))
+}
+
+fn shutting_down() -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    let status = Status::from(WireError::unavailable("the gateway is shutting down"));
+    if let Err(error) = status.add_header(&mut trailers) {
+        tracing::error!(%error, "a status cannot be written");
+    }
+    trailers
 }
 
 /// A body on its way, which keeps its place, if it has one, until it is dropped.

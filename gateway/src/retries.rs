@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use platform::entropy::{Entropy, random_bytes};
+use platform::{
+    channel::Destination,
+    entropy::{Entropy, random_bytes},
+};
 use tokio::time::{Instant, sleep};
 use tower::retry::budget::{Budget as _, TpsBudget};
 
@@ -18,13 +21,15 @@ const A_SECOND: u32 = 5;
 
 /// What calls to one upstream may cost beyond themselves.
 pub(crate) struct Retries {
+    destination: Destination,
     budget: TpsBudget,
     entropy: Arc<dyn Entropy>,
 }
 
 impl Retries {
-    pub(crate) fn new(entropy: Arc<dyn Entropy>) -> Self {
+    pub(crate) fn new(destination: Destination, entropy: Arc<dyn Entropy>) -> Self {
         Self {
+            destination,
             budget: TpsBudget::new(WINDOW, A_SECOND, SHARE),
             entropy,
         }
@@ -44,6 +49,10 @@ impl Retries {
         let mut answered = call().await;
         self.budget.deposit();
         for pause in PAUSES {
+            if answered.as_ref().is_err_and(Problem::is_unanswered) {
+                // Or the replica that is gone, which has the fewest calls under way, would get the next one too.
+                self.destination.doubt();
+            }
             let pause = self.jittered(pause);
             let is_in_time = Instant::now() + pause < deadline.end();
             let again = match &answered {

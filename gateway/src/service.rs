@@ -5,7 +5,7 @@ use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc};
 use axum::body::{Body, HttpBody as _};
 use futures_util::FutureExt as _;
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode,
+    HeaderName, HeaderValue, Method, Request, Response, StatusCode,
     header::{ALLOW, CONTENT_LENGTH, LINK},
     request::Parts,
 };
@@ -43,6 +43,10 @@ use crate::{
     upload::Upload,
     upstreams::{self, Upstreams},
 };
+
+/// RFC 5789, section 3.1.
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+const PATCHES: HeaderValue = HeaderValue::from_static("application/merge-patch+json, application/json");
 
 struct Gateway {
     config: Config,
@@ -101,6 +105,7 @@ pub(crate) async fn http_service(config: Config, shutdown: CancellationToken) ->
 impl Gateway {
     async fn serve(&self, request: Request<Body>) -> Response<Body> {
         let is_head = request.method() == Method::HEAD;
+        let is_patch = request.method() == Method::PATCH;
         let asked = cors::Asked::of(&request);
         let request_id = request_id(&request);
         let (head, body) = request.into_parts();
@@ -113,6 +118,9 @@ impl Gateway {
         };
         let answered = catch_panic(self.answer(Request::from_parts(head, body), context)).await;
         let mut response = answered.unwrap_or_else(|problem| problem.into_response(&request_id));
+        if is_patch && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            response.headers_mut().insert(ACCEPT_PATCH, PATCHES);
+        }
         cookies.write(response.headers_mut());
         self.cors.write(&asked, &mut response);
         security_headers::write(response.headers_mut(), is_https);
@@ -135,7 +143,7 @@ impl Gateway {
         }
         if let Some(document) = Document::at(&path) {
             return match method {
-                Method::GET | Method::HEAD => Ok(document.answer(&request.into_parts().0)),
+                Method::GET | Method::HEAD => document.answer(&request.into_parts().0),
                 other => other_method(&other, &Document::METHODS),
             };
         }
@@ -224,9 +232,13 @@ impl Gateway {
     ) -> Result<Response<Body>, Problem> {
         let (head, body) = request.into_parts();
         let deadline = Deadline::of(&head.headers)?;
+        let is_announced = head.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+        if is_announced {
+            body::require_json(&head.headers, &head.method)?;
+        }
         let read = self.bodies.read(body, MAX_MESSAGE_BYTES, deadline).await?;
         if !read.bytes().is_empty() {
-            body::require_json(&head.headers)?;
+            body::require_json(&head.headers, &head.method)?;
         }
         let mut message = binding::bind(route, segments, head.uri.query(), read.bytes())?;
         resume::apply(&head.headers, &route.rpc, &mut message)?;
@@ -276,7 +288,7 @@ impl Gateway {
             }
         };
         let response = response.map_err(|problem| condition.explain(problem))?;
-        let response = conditions::not_modified(&head.headers, &head.method, response);
+        let response = conditions::of_read(&head.headers, &head.method, response)?;
         Ok(preferences::apply(&head.headers, &head.method, response))
     }
 
@@ -352,6 +364,9 @@ fn other_method(method: &Method, allowed: &[&Method]) -> Result<Response<Body>, 
     *response.status_mut() = StatusCode::NO_CONTENT;
     if let Ok(allow) = HeaderValue::try_from(allow) {
         response.headers_mut().insert(ALLOW, allow);
+    }
+    if allowed.contains(&&Method::PATCH) {
+        response.headers_mut().insert(ACCEPT_PATCH, PATCHES);
     }
     Ok(response)
 }

@@ -45,8 +45,10 @@ impl Upstreams {
             [&config.auth_addr, &config.task_addr].map(|addresses| Destination::new(addresses, &config.tls));
         Self {
             channels: destinations.each_ref().map(Destination::channel),
+            retries: destinations
+                .each_ref()
+                .map(|destination| Retries::new(destination.clone(), config.entropy.clone())),
             streams: destinations.map(StreamChannels::new),
-            retries: UPSTREAMS.map(|_| Retries::new(config.entropy.clone())),
         }
     }
 

@@ -23,9 +23,10 @@ const CODES: [(&str, Code); 9] = [
     ("UNAVAILABLE", Code::Unavailable),
 ];
 /// What any call may be answered.
-const OF_ALL: [&str; 10] = [
+const OF_ALL: [&str; 11] = [
     "DEADLINE_EXCEEDED",
     "FIELD_INVALID",
+    "HEADERS_TOO_LARGE",
     "INTERNAL",
     "MEDIA_TYPE_UNSUPPORTED",
     "MESSAGE_MALFORMED",
@@ -65,9 +66,11 @@ impl Errors {
         }
         if rpc.needs_user {
             errors.add_all(&OF_USERS);
-            if !route.http_method.is_safe() {
-                errors.add_all(&["CROSS_SITE_REQUEST"]);
-            }
+        }
+        if !route.http_method.is_safe() {
+            errors.add_all(&["CROSS_SITE_REQUEST"]);
+        } else if rpc.etag.is_some() {
+            errors.insert(StatusCode::PRECONDITION_FAILED, "ETAG_MISMATCH");
         }
         if rpc.answers == Answers::Events {
             errors.add_all(&["NOT_ACCEPTABLE"]);

@@ -11,6 +11,8 @@ use super::{
     schemas::Schemas,
 };
 use crate::{
+    body::{JSON, MERGE_PATCH},
+    field_path::FieldPath,
     routes::{BodyRule, Route},
     rpc::Answers,
     update_mask::MaskRule,
@@ -78,7 +80,8 @@ fn parameters(route: &Route, schemas: &mut Schemas) -> Vec<Value> {
         BodyRule::Field(body) => field != body,
     };
     for field in route.rpc.method.input().fields() {
-        let is_bound = route.bound.iter().any(|bound| bound.fields() == [field.clone()]);
+        let is_of = |path: &FieldPath| path.fields() == [field.clone()];
+        let is_bound = route.bound.iter().chain(&route.rpc.known_etag_field).any(is_of);
         if in_query(&field) && !is_bound && frozen != Some(&field) {
             in_the_query(&field, "", &mut parameters, schemas);
         }
@@ -108,7 +111,7 @@ fn headers(route: &Route) -> Vec<Value> {
     let is_safe = route.http_method.is_safe();
     let header = |name: &str, description: &str| json!({"name": name, "in": "header", "schema": {"type": "string"}, "description": description});
     let mut headers = Vec::new();
-    if rpc.etag_field.is_some() && !is_safe {
+    if rpc.etag_field.is_some() && !is_safe || rpc.etag.is_some() && is_safe {
         headers.push(header(
             "If-Match",
             "The entity tag that it must still have; otherwise 412.",
@@ -150,7 +153,10 @@ fn body(route: &Route, schemas: &mut Schemas) -> Option<Value> {
         BodyRule::Whole => (whole(route, &input, schemas), false),
         BodyRule::Field(field) => (schemas.of_field(field), true),
     };
-    let mut body = json!({"required": required, "content": {"application/json": {"schema": schema}}});
+    let mut body = json!({"required": required, "content": {JSON: {"schema": schema}}});
+    if route.http_method == Method::PATCH {
+        body["content"][MERGE_PATCH] = body["content"][JSON].clone();
+    }
     if let MaskRule::OfBody(_) = route.mask {
         body["description"] = "What is not in it stays as it is, and `null` clears (RFC 7396).".into();
     }
@@ -233,7 +239,7 @@ fn responses(route: &Route, schemas: &mut Schemas) -> Map<String, Value> {
             json!({"description": "Done; `Prefer: return=minimal` asked for no body"}),
         );
     }
-    if route.rpc.etag.is_some() && route.http_method == Method::GET {
+    if (route.rpc.etag.is_some() || route.rpc.cache_seconds.is_some()) && route.http_method == Method::GET {
         responses.insert(
             "304".to_owned(),
             json!({"description": "The client has this version already"}),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures_util::{StreamExt as _, stream};
-use platform::wire_error::WireError;
+use platform::{serving::DRAIN_LIMIT, wire_error::WireError};
 use prost::Message as _;
 use proto::{
     auth::v1::{WatchAccountEventsRequest, account_events_service_client::AccountEventsServiceClient},
@@ -12,9 +12,14 @@ use proto::{
 };
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tonic::{Code, Request, Status, transport::Channel};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt as _;
 
-use crate::{far_end::Reply, world::World};
+use crate::{
+    far_end::Reply,
+    reader::{Reader, watched},
+    world::World,
+};
 
 const GET: &str = "POST /holdfast.task.v1.TaskService/GetTask";
 
@@ -146,6 +151,44 @@ async fn each_message_of_a_stream_arrives_before_the_next_is_made() {
             number.to_string()
         );
     }
+}
+
+/// A stream that nobody ends would hold up the shutdown, and be cut.
+#[tokio::test]
+async fn streams_end_with_the_shutdown() {
+    let world = World::start().await;
+    let endless = || {
+        let first = stream::once(async { Ok(WatchTasksResponse::default()) });
+        let (messages, dropped) = watched(first.chain(stream::pending()));
+        world.task.replies(Reply::stream(messages, None));
+        dropped
+    };
+    let dropped = endless();
+    let begun = client(&world).watch_tasks(WatchTasksRequest::default()).await;
+    let mut watch = begun.expect("it begins").into_inner();
+    watch.message().await.expect("no error").expect("a message");
+    let mut health = HealthClient::new(channel(&world));
+    let asked = health.watch(HealthCheckRequest::default()).await;
+    let mut health = asked.expect("it begins").into_inner();
+    let dropped_too = endless();
+    let web = "content-type: application/grpc-web\r\ncontent-length: 5\r\nconnection: close\r\n";
+    let mut over_web = Reader::send(&world, "POST /holdfast.task.v1.TaskService/WatchTasks", web).await;
+    over_web.0.write_all(&frame(&[])).await.expect("it is taken");
+    over_web.until("\0\0\0\0\0").await;
+
+    world.shutdown.cancel();
+    let ended = watch.message().await.expect_err("it did not end by itself");
+    assert_eq!(ended.code(), Code::Unavailable);
+    let reason = ended.get_error_details().error_info().map(|info| info.reason.clone());
+    assert_eq!(reason.as_deref(), Some("UNAVAILABLE"));
+    while let Ok(Some(_)) = health.message().await {}
+    over_web.until("grpc-status:14").await;
+    dropped.cancelled().await;
+    dropped_too.cancelled().await;
+    timeout(DRAIN_LIMIT / 2, world.served)
+        .await
+        .expect("nothing holds it up")
+        .expect("no panic");
 }
 
 #[tokio::test]

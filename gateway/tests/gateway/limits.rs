@@ -90,9 +90,10 @@ async fn a_header_section_over_32_kib_is_refused() {
 }
 
 #[tokio::test]
-async fn http_1_1_has_one_host() {
+async fn http_1_1_has_one_host_and_no_unknown_coding() {
     let world = World::start().await;
-    for hosts in ["", "host: a.test\r\nhost: b.test\r\n"] {
+    let coded = "host: a.test\r\ntransfer-encoding: gzip, chunked\r\n";
+    for hosts in ["", "host: a.test\r\nhost: b.test\r\n", coded] {
         let mut stream = TcpStream::connect(world.gateway).await.expect("the gateway listens");
         let head = format!("GET /v1/tasks HTTP/1.1\r\nconnection: close\r\n{hosts}\r\n");
         stream.write_all(head.as_bytes()).await.expect("it takes the head");

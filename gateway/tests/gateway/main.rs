@@ -5,6 +5,7 @@
 mod browser_sessions;
 mod calls;
 mod compression;
+mod conditions;
 mod conformance;
 mod cors;
 mod errors;

@@ -5,7 +5,7 @@ use proto::task::v1::Task;
 use tonic::Status;
 
 use crate::{
-    far_end::Reply,
+    far_end::{FarEnd, Reply},
     world::{Nowhere, World, uri},
 };
 
@@ -86,6 +86,28 @@ async fn what_reached_nobody_is_sent_again_whatever_it_is() {
         assert_eq!(answer.status, 201, "{number}: {answer:?}");
     }
     assert_eq!(world.task.calls().len(), 40, "each of them once");
+}
+
+/// Of two it has the fewest calls under way, so that most would go there until its health is asked again.
+#[tokio::test]
+async fn a_replica_that_dies_costs_no_call() {
+    let world = World::start().await;
+    for _ in 0..3 {
+        let mortal = FarEnd::start().await;
+        let both = vec![uri(mortal.address), uri(world.task.address)];
+        let two = World::configured(|config| config.task_addr = both).await;
+        while mortal.calls().is_empty() || world.task.calls().is_empty() {
+            two.send("GET /v1/tasks").await;
+        }
+        drop(mortal);
+        let clients = (0..20).map(|_| async {
+            for _ in 0..20 {
+                let answer = two.send("GET /v1/tasks").await;
+                assert_eq!(answer.status, 200, "{answer:?}");
+            }
+        });
+        futures_util::future::join_all(clients).await;
+    }
 }
 
 #[tokio::test]

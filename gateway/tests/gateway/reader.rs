@@ -31,7 +31,7 @@ impl Reader {
             let byte = self.0.read_u8().await.expect("there is more");
             read.push(byte);
         }
-        String::from_utf8(read).expect("text")
+        String::from_utf8_lossy(&read).into_owned()
     }
 }
 

@@ -35,8 +35,8 @@ pub struct Destination(Kind);
 enum Kind {
     /// One address, about which nothing can change.
     Fixed(Box<Endpoint>),
-    /// What is found, as long as anybody wants to know.
-    Found(watch::Receiver<Replicas>),
+    /// What is found, as long as anybody wants to know; and who doubts it.
+    Found(watch::Receiver<Replicas>, watch::Sender<()>),
 }
 
 impl Destination {
@@ -51,7 +51,16 @@ impl Destination {
     }
 
     fn resolved(addresses: &[Uri], tls: &ClientTls, resolver: replicas::Resolver) -> Self {
-        Self(Kind::Found(replicas::keep(addresses.to_vec(), tls.clone(), resolver)))
+        let (doubt, doubts) = watch::channel(());
+        let replicas = replicas::keep(addresses.to_vec(), tls.clone(), resolver, doubts);
+        Self(Kind::Found(replicas, doubt))
+    }
+
+    /// A replica could not be reached: all are asked at once, so that whoever is not there gets no more calls.
+    pub fn doubt(&self) {
+        if let Kind::Found(_, doubt) = &self.0 {
+            doubt.send_replace(());
+        }
     }
 
     /// Another channel there, with connections of its own, and calls spread over the replicas. It connects when first
@@ -59,7 +68,7 @@ impl Destination {
     pub fn channel(&self) -> Channel {
         match &self.0 {
             Kind::Fixed(endpoint) => endpoint.connect_lazy(),
-            Kind::Found(replicas) => {
+            Kind::Found(replicas, _) => {
                 let (channel, changes) = Channel::balance_channel_with_executor(MOST_CHANGES, GatheringExecutor);
                 tokio::spawn(follow(replicas.clone(), changes));
                 channel

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    future::pending,
     io,
     net::{IpAddr, SocketAddr},
     sync::{
@@ -36,6 +37,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a replica is asked whether it is serving.
 const ASK_EVERY: Duration = Duration::from_secs(2);
+/// The pause before it is asked again because of a doubt: what fails does so for many calls at once.
+const ASK_LEAST: Duration = Duration::from_millis(10);
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Finds the addresses of a host and a port.
@@ -121,8 +124,14 @@ impl Replicas {
     }
 }
 
-/// Keeps up with the replicas at these addresses, until nobody wants to know.
-pub(super) fn keep(addresses: Vec<Uri>, tls: ClientTls, resolver: Resolver) -> watch::Receiver<Replicas> {
+/// Keeps up with the replicas at these addresses, until nobody wants to know. Whenever it is doubted that all of them are
+/// there, they are asked.
+pub(super) fn keep(
+    addresses: Vec<Uri>,
+    tls: ClientTls,
+    resolver: Resolver,
+    doubts: watch::Receiver<()>,
+) -> watch::Receiver<Replicas> {
     let (told, replicas) = watch::channel(Replicas::default());
     let mut known = Known {
         addresses,
@@ -132,6 +141,7 @@ pub(super) fn keep(addresses: Vec<Uri>, tls: ClientTls, resolver: Resolver) -> w
         members: HashMap::new(),
         endpoints: 0,
         changed: Arc::default(),
+        doubts,
     };
     // Calls need not wait for the names.
     let unresolved = known.addresses.iter().map(Place::of).collect();
@@ -175,6 +185,7 @@ struct Known {
     /// How many endpoints were made.
     endpoints: u64,
     changed: Arc<Notify>,
+    doubts: watch::Receiver<()>,
 }
 
 struct Member {
@@ -247,7 +258,8 @@ impl Known {
             if !several {
                 member.asking = None;
             } else if member.asking.is_none() {
-                let asking = ask(member.endpoint.clone(), member.health.clone(), self.changed.clone());
+                let (health, doubts) = (member.health.clone(), self.doubts.clone());
+                let asking = ask(member.endpoint.clone(), health, self.changed.clone(), doubts);
                 member.asking = Some(AbortOnDropHandle::new(tokio::spawn(asking)));
             }
         }
@@ -273,7 +285,7 @@ impl Known {
 }
 
 /// Asks a replica again and again whether it is serving, on a connection of its own.
-async fn ask(endpoint: Endpoint, health: Arc<Health>, changed: Arc<Notify>) {
+async fn ask(endpoint: Endpoint, health: Arc<Health>, changed: Arc<Notify>, mut doubts: watch::Receiver<()>) {
     let mut client = HealthClient::new(endpoint.connect_lazy());
     loop {
         let request = HealthCheckRequest { service: String::new() };
@@ -290,6 +302,13 @@ async fn ask(endpoint: Endpoint, health: Arc<Health>, changed: Arc<Notify>) {
         if !health.was_asked.swap(true, Relaxed) || has_changed {
             changed.notify_one();
         }
-        sleep(ASK_EVERY).await;
+        sleep(ASK_LEAST).await;
+        // That nobody can doubt any more is no reason to ask.
+        let doubted = async {
+            if doubts.changed().await.is_err() {
+                pending::<()>().await;
+            }
+        };
+        timeout(ASK_EVERY, doubted).await.ok();
     }
 }
