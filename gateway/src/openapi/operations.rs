@@ -185,8 +185,10 @@ fn add_example(operation: &mut Value, route: &Route, example: &Example) {
     ];
     for (place, value) in contents {
         let content = operation.pointer_mut(&place).and_then(Value::as_object_mut);
-        for (content, value) in content.into_iter().flat_map(Map::values_mut).zip(value) {
-            content["example"] = value.clone();
+        for content in content.into_iter().flat_map(Map::values_mut) {
+            if let Some(value) = value {
+                content["example"] = value.clone();
+            }
         }
     }
 }

@@ -144,7 +144,8 @@ async fn conditions_in_headers_are_kept() {
     for tag in [current.clone(), format!("W/{current}"), "*".to_owned()] {
         let known = send(Method::GET, &path, ("if-none-match", &tag), None).await;
         assert_eq!((known.status.as_u16(), known.bytes.len()), (304, 0), "{tag}");
-        assert_eq!(known.header("etag"), current);
+        let same = if tag == "*" { &current } else { &tag };
+        assert_eq!(known.header("etag"), same);
     }
     let news = send(Method::GET, &path, ("if-none-match", &stale), None).await;
     assert_eq!((news.status.as_u16(), &news.json["title"]), (200, &json!("y")));
