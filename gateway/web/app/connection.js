@@ -41,7 +41,7 @@ export function heard() {
 
 async function probe() {
   try {
-    await fetch("/livez", { cache: "no-store" });
+    await fetch("/livez", { cache: "no-store", signal: AbortSignal.timeout(PROBE_MS * 2) });
     found();
   } catch {
     lost();

@@ -57,7 +57,7 @@ hear((message) => {
 /** @param {Task[]} tasks @param {string} next */
 function take(tasks, next) {
   token = next;
-  for (const task of tasks) store.put(task);
+  store.together(() => tasks.forEach((task) => store.put(task)));
 }
 
 class Stream {
