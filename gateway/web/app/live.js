@@ -100,6 +100,7 @@ class Stream {
     events.addEventListener("error", () => {
       // The browser comes back by itself, unless it was refused.
       if (events.readyState === EventSource.CLOSED) void this.#recover();
+      else void connection.probe();
     });
   }
 

@@ -56,7 +56,7 @@ await at(SIZES, async (world) => {
   const dialog = first.getByRole("dialog");
   for (const text of ["Mine", "Theirs"]) await dialog.getByText(text, { exact: true }).waitFor();
   await look(world, first, "conflict");
-  await dialog.getByLabel("The other").check();
+  await dialog.getByRole("radio", { name: "The other" }).check();
   await dialog.getByRole("button", { name: "Save what I chose" }).click();
   await row(first, "Theirs").getByText("My words.").waitFor();
   await soon(row(phone, "Theirs").getByText("My words."));
