@@ -96,6 +96,15 @@ await at(SIZES, async (world) => {
   await page.getByRole("link", { name: "Trash" }).click();
   await row(page, "Buy sun cream").waitFor();
   await look(world, page, "trash");
+  await page.keyboard.press("?");
+  await page.getByRole("heading", { name: "Keyboard shortcuts" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("u");
+  await row(page, "Buy sun cream").waitFor({ state: "detached" });
+  await page.getByRole("link", { name: "Tasks" }).click();
+  await row(page, "Buy sun cream").hover();
+  await page.getByRole("button", { name: "Delete: Buy sun cream" }).click();
+  await page.getByRole("link", { name: "Trash" }).click();
   await page.getByRole("button", { name: "Restore: Buy sun cream" }).click();
   await row(page, "Buy sun cream").waitFor({ state: "detached" });
   await page.getByRole("link", { name: "Tasks" }).click();
