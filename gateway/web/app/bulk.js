@@ -58,8 +58,8 @@ export function bulkBar(selection, listed) {
   /** @param {"complete" | "reopen" | "delete"} kind */
   const act = (kind) => () => {
     const chosen = selection.tasks().filter((task) => kind === "delete" || task.completed !== (kind === "complete"));
-    selection.turn(false);
     if (chosen.length > 0) edits.bulk(kind, chosen);
+    selection.turn(false);
   };
   /** Words only where there is room for them. @param {Parameters<typeof icon>[0]} drawing @param {string} word @param {() => void} onclick @param {string} [kind] */
   const button = (drawing, word, onclick, kind) => element("button", { type: "button", class: kind, onclick }, icon(drawing), element("span", { class: "word" }, word));

@@ -76,7 +76,7 @@ export function passwordField(name, label, autocomplete) {
     { type: "password", autocomplete, required: true, spellcheck: "false", autocapitalize: "none", dir: "ltr" },
     {
       beside: toggle,
-      ...(isNew && { hint: `Best of ${minPassword} characters or more: several words that have nothing to do with each other are hard to guess.` }),
+      ...(isNew && { hint: `Best ${minPassword} characters or more. Several words that have nothing to do with each other are hard to guess.` }),
       check: (value) => {
         if (!isNew) return "";
         if (bytes(value) > MAX_PASSWORD_BYTES) return `The password is longer than ${MAX_PASSWORD_BYTES} bytes.`;
