@@ -101,7 +101,7 @@ export function quickAdd(signal) {
     const { parts: found } = understand(input.value, asText);
     parts.replaceChildren();
     if (input.value.trim() === "") {
-      parts.append(element("span", { class: "quiet" }, "#tag, !high, !low, and at the end a day are understood: tomorrow 9:00, fri, 2027-01-31."));
+      parts.append(element("span", { class: "quiet" }, "Understood: #tag, !high, !low; at the end fri, tomorrow 9:00, 2027-01-31."));
       return;
     }
     const icons = /** @type {const} */ ({ tag: "tag", priority: "flag", due: "clock" });
