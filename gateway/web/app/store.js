@@ -68,11 +68,13 @@ export function touch(id) {
 
 /** What changes while something is done is told at its end, at once. @param {() => void} work */
 export function together(work) {
-  gathered = new Set();
-  work();
-  const detail = [...gathered];
-  gathered = undefined;
-  changed.dispatchEvent(new CustomEvent("change", { detail }));
+  const detail = (gathered = new Set());
+  try {
+    work();
+  } finally {
+    gathered = undefined;
+    changed.dispatchEvent(new CustomEvent("change", { detail: [...detail] }));
+  }
 }
 
 /** Something more than single tasks changed: what is shown must be asked for anew. */

@@ -145,8 +145,11 @@ await at(SIZES, async (world) => {
   await page.getByText("3 tasks", { exact: true }).waitFor();
 
   // Several at once.
+  const top = () => page.locator(".task").first().evaluate((item) => item.getBoundingClientRect().top + scrollY);
+  const before = await top();
   await page.getByRole("button", { name: "Select", exact: true }).click();
   await page.getByRole("button", { name: "All shown" }).click();
+  assert.equal(await top(), before, "what is listed stays where it is");
   await page.getByText("3 selected").waitFor();
   await look(world, page, "selecting");
   await page.getByRole("button", { name: "Complete", exact: true }).click();
@@ -202,10 +205,13 @@ await at(SIZES, async (world) => {
   await page.getByRole("button", { name: "Import", exact: true }).click();
   await page.getByText("1 that cannot be used").waitFor();
   await look(world, page, "imported");
+  await page.getByLabel("File", { exact: true }).setInputFiles({ name: "broken.json", mimeType: "application/json", buffer: Buffer.from("{nope") });
+  await page.getByRole("button", { name: "Import", exact: true }).click();
+  await page.getByText(/^Line 1: /).waitFor();
   await page.getByRole("button", { name: "Close" }).last().click();
   await row(page, "From a file").waitFor();
   assert.ok(await page.getByRole("button", { name: "Import and export" }).evaluate((button) => button === document.activeElement), "the focus is back");
-  assertQuiet(page);
+  assertQuiet(page, /400 \(Bad Request\)/);
   await browser.close();
 
   // The same in the dark, and from right to left.
