@@ -47,8 +47,8 @@ impl Document {
 
     fn of(page: &Page) -> Self {
         let content = match page.kind {
-            Kind::Script => Bytes::from(script_text::without_comments(page.content)),
-            Kind::Html | Kind::Style | Kind::Drawing => Bytes::from_static(page.content.as_bytes()),
+            Kind::Script | Kind::Style => Bytes::from(script_text::without_comments(page.content)),
+            Kind::Html | Kind::Drawing => Bytes::from_static(page.content.as_bytes()),
         };
         Self {
             content_type: page.kind.content_type(),

@@ -6,8 +6,8 @@ import { ago, when } from "./dates.js";
 import * as dialogs from "./dialogs.js";
 import { element } from "./dom.js";
 import { form, passwordField } from "./fields.js";
-import * as outbox from "./outbox.js";
 import * as session from "./session.js";
+import * as store from "./store.js";
 import { save } from "./transfer.js";
 
 /** @typedef {Awaited<ReturnType<typeof api.listSessions>>[number]} Session */
@@ -16,18 +16,19 @@ import { save } from "./transfer.js";
 export function accountView(main, signal) {
   const user = session.user();
   if (!user) return;
+  const list = sessions(signal);
   main.append(
     element(
       "div",
       { class: "account" },
       element("h1", { tabindex: -1 }, "Account"),
       element("p", { class: "who" }, element("strong", { dir: "auto" }, user.displayName || user.email), element("span", { class: "quiet", dir: "auto" }, `${user.displayName ? `${user.email} · ` : ""}since ${when(user.createTime)}`)),
-      sessions(signal),
-      password(user.email),
-      data(),
-      end(),
+      list.section,
     ),
   );
+  // What stands below comes after it, so that nothing moves.
+  void list.load().then(() => !signal.aborted && list.section.after(password(user.email, list.load), data(), end()));
+  store.listen({ change: () => {}, stale: list.load }, signal);
 }
 
 /** What browsers and systems call themselves; those that also name another come before it. @type {[RegExp, string][]} */
@@ -43,24 +44,27 @@ function device(agent) {
 
 /** @param {AbortSignal} signal */
 function sessions(signal) {
-  const list = element("ul", { class: "sessions", role: "list", "aria-busy": "true" });
+  const heading = element("h2", { tabindex: -1 }, "Sessions");
+  const list = element("ul", { class: "sessions", role: "list", "aria-busy": "true" }, element("li", { class: "skeleton" }, element("span", { class: "hidden-text" }, "Loading")));
   const others = element("button", {
     type: "button",
     hidden: true,
     onclick: async () => {
       if (!(await dialogs.confirm("End all other sessions?", "Every other browser and device has to sign in again.", "End them"))) return;
       await attempt(api.endOtherSessions, "All other sessions have ended.");
-      await load();
+      await load(true);
     },
   }, "End all others");
 
-  async function load() {
+  async function load(isEnding = false) {
     try {
       const all = await api.listSessions();
       if (signal.aborted) return;
       list.removeAttribute("aria-busy");
       list.replaceChildren(...all.map(item));
       others.hidden = all.length < 2;
+      // What had the focus is gone.
+      if (isEnding) (others.hidden ? heading : others).focus();
     } catch (error) {
       if (api.isAbort(error) || signal.aborted) return;
       list.replaceChildren(element("li", { class: "problem", role: "alert" }, api.explain(error)));
@@ -72,8 +76,7 @@ function sessions(signal) {
     const name = device(one.userAgent);
     const endIt = async () => {
       await attempt(() => api.endSession(one.id), `The session of ${name} has ended.`);
-      await load();
-      others.focus();
+      await load(true);
     };
     return element(
       "li",
@@ -89,12 +92,11 @@ function sessions(signal) {
     );
   }
 
-  void load();
-  return element("section", {}, element("div", { class: "section-head" }, element("h2", {}, "Sessions"), others), list);
+  return { load: () => load(), section: element("section", {}, element("div", { class: "section-head" }, heading, others), list) };
 }
 
-/** @param {string} email */
-function password(email) {
+/** @param {string} email @param {() => void} changed */
+function password(email, changed) {
   const current = passwordField("currentPassword", "Current password", "current-password");
   const next = passwordField("newPassword", "New password", "new-password");
   const made = form({
@@ -109,6 +111,7 @@ function password(email) {
         reveal(false);
       }
       tell("The password is changed. All other sessions have ended.");
+      changed();
     },
   });
   // By this a password manager knows whose password it is.
@@ -151,8 +154,8 @@ function askForEnd() {
       send: async () => {
         await api.deleteAccount(secret.input.value);
         close();
-        outbox.clear();
-        await session.signOut().catch(session.over);
+        const why = "Your account is deleted, with everything that was in it.";
+        await session.signOut(why).catch(() => session.over(why));
       },
     });
     made.querySelector(".actions")?.append(element("button", { type: "button", onclick: () => close() }, "Cancel"));

@@ -22,7 +22,16 @@ export function tell(text, { undo, label = "Undo", isError = false } = {}) {
   say(text);
   const place = find("#toasts");
   const toast = element("div", { class: isError ? "toast error" : "toast" }, element("p", {}, text));
-  const close = () => toast.remove();
+  /** Where the focus came from, and goes back to. @type {EventTarget | null} */
+  let from = null;
+  toast.addEventListener("focusin", ({ relatedTarget }) => {
+    if (!toast.contains(/** @type {Node | null} */ (relatedTarget))) from = relatedTarget;
+  });
+  const close = () => {
+    const hadFocus = toast.contains(document.activeElement);
+    toast.remove();
+    if (hadFocus) (from instanceof HTMLElement && from.isConnected ? from : find("#main")).focus({ preventScroll: true });
+  };
   if (undo) {
     const act = () => {
       close();

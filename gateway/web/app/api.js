@@ -27,7 +27,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Nobody answered. */
+/** Nobody answered, or not in time. */
 export class Unreachable extends Error {}
 
 /** A request that was given up on purpose. @param {unknown} error */
@@ -40,9 +40,15 @@ export function explain(error) {
   if (error.reason === "RATE_LIMITED") return `Too many tries. Wait ${error.retryAfter || "some"} seconds, then try again.`;
   if (error.isPassing) return "Holdfast is busy just now. Wait a moment and try again.";
   if (error.status >= 500) return `Holdfast failed to do that. Its log knows the request as ${error.requestId}.`;
-  return `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`;
+  // The text of a file is called so on the way.
+  return sentence(error.message.replace(/\bdata: /g, ""));
 }
 
+/** @param {string} text */
+export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`.replace(/\.*$/, ".");
+
+/** Who says nothing for so long cannot be reached. */
+const LIMIT_SECONDS = 20;
 const SESSION_ENDED = /^(SESSION_REVOKED|REFRESH_\w+|TOKEN_\w+)$/;
 
 let running = new AbortController();
@@ -80,6 +86,7 @@ export async function alone(work) {
  * @property {Blob} [file] sent as it is
  * @property {Record<string, string>} [headers]
  * @property {AbortSignal} [signal]
+ * @property {boolean} [isLong] it may take as long as the service lets it
  * @property {boolean} [keepsSession] a 401 is about the password that was sent, or is the caller's to handle
  */
 
@@ -90,7 +97,7 @@ export async function alone(work) {
  * @param {string} path
  * @param {Options} [options]
  */
-export async function request(method, path, { query, body, file, headers = {}, signal, keepsSession } = {}) {
+export async function request(method, path, { query, body, file, headers = {}, signal, isLong, keepsSession } = {}) {
   if (isPaused && !keepsSession) throw new DOMException("a session begins or ends", "AbortError");
   const signals = signal ? [running.signal, signal] : [running.signal];
   const given = new AbortController();
@@ -98,21 +105,28 @@ export async function request(method, path, { query, body, file, headers = {}, s
     if (each.aborted) given.abort();
     else each.addEventListener("abort", () => given.abort(), { signal: given.signal });
   }
+  let isLate = false;
+  const timer = isLong ? undefined : setTimeout(() => {
+    isLate = true;
+    given.abort();
+  }, (LIMIT_SECONDS + 1) * 1000);
   /** @type {Response} */
   let answer;
   try {
     answer = await fetch(query ? `${path}?${new URLSearchParams(query)}` : path, {
       method,
-      headers: body === undefined ? headers : { "content-type": "application/json", ...headers },
+      headers: { ...(!isLong && { "grpc-timeout": `${LIMIT_SECONDS}S` }), ...(body !== undefined && { "content-type": "application/json" }), ...headers },
       body: file ?? (body === undefined ? null : JSON.stringify(body)),
       signal: given.signal,
       cache: "no-store",
       credentials: "same-origin",
     });
   } catch (error) {
-    if (isAbort(error)) throw error;
+    if (isAbort(error) && !isLate) throw error;
     connection.lost();
     throw new Unreachable();
+  } finally {
+    clearTimeout(timer);
   }
   connection.found();
   if (answer.ok || answer.status === 304) return answer;
@@ -152,13 +166,13 @@ export async function listTasks(query, { signal, etag } = {}) {
 export const getStatistics = (timeZone) => call("GET", "/v1/taskStats", { query: { timeZone } });
 
 /** @param {string} type @param {Blob} file @returns {Promise<Required<Schemas["holdfast.task.v1.ImportTasksResponse"]>>} */
-export const importTasks = (type, file) => call("POST", "/v1/tasks:import", { file, headers: { "content-type": type } });
+export const importTasks = (type, file) => call("POST", "/v1/tasks:import", { file, isLong: true, headers: { "content-type": type } });
 
 /** @param {string} format @returns {Promise<Blob>} */
-export const exportTasks = async (format) => (await request("GET", "/v1/tasks:export", { query: { format } })).blob();
+export const exportTasks = async (format) => (await request("GET", "/v1/tasks:export", { query: { format }, isLong: true })).blob();
 
 /** @returns {Promise<Blob>} */
-export const exportAccount = async () => (await request("GET", "/v1/account:export")).blob();
+export const exportAccount = async () => (await request("GET", "/v1/account:export", { isLong: true })).blob();
 
 /** @returns {Promise<Required<Schemas["holdfast.auth.v1.Session"]>[]>} */
 export const listSessions = async () =>

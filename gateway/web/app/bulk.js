@@ -1,7 +1,7 @@
 // Several tasks at once: which are chosen, and what can be done to them.
 
 import { count } from "./dates.js";
-import { element } from "./dom.js";
+import { element, icon } from "./dom.js";
 import * as edits from "./edits.js";
 import * as store from "./store.js";
 
@@ -58,25 +58,23 @@ export function bulkBar(selection, listed) {
   /** @param {"complete" | "reopen" | "delete"} kind */
   const act = (kind) => () => {
     const chosen = selection.tasks().filter((task) => kind === "delete" || task.completed !== (kind === "complete"));
-    selection.turn(false);
     if (chosen.length > 0) edits.bulk(kind, chosen);
+    selection.turn(false);
   };
-  const actions = [
-    element("button", { type: "button", onclick: act("complete") }, "Complete"),
-    element("button", { type: "button", onclick: act("reopen") }, "Reopen"),
-    element("button", { type: "button", class: "danger", onclick: act("delete") }, "Delete"),
-  ];
+  /** Words only where there is room for them. @param {Parameters<typeof icon>[0]} drawing @param {string} word @param {() => void} onclick @param {string} [kind] */
+  const button = (drawing, word, onclick, kind) => element("button", { type: "button", class: kind, onclick }, icon(drawing), element("span", { class: "word" }, word));
+  const actions = [button("check", "Complete", act("complete")), button("back", "Reopen", act("reopen")), button("bin", "Delete", act("delete"), "danger")];
   const bar = element(
     "div",
     { class: "bulk", role: "toolbar", "aria-label": "Selected tasks", hidden: true },
     number,
     ...actions,
-    element("button", { type: "button", onclick: () => selection.all(listed()) }, "All shown"),
-    element("button", { type: "button", class: "link", onclick: () => selection.turn(false) }, "Done"),
+    button("all", "All shown", () => selection.all(listed())),
+    button("close", "Done", () => selection.turn(false)),
   );
   const show = () => {
     bar.hidden = !selection.isOn;
-    number.textContent = `${count(selection.size)} selected`;
+    number.replaceChildren(count(selection.size), element("span", { class: "word" }, " selected"));
     for (const action of actions) action.disabled = selection.size === 0;
   };
   return { bar, show };

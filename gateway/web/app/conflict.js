@@ -1,6 +1,7 @@
-// Two changed the same task. What does not touch stays of both; where it does, the person sees both and chooses.
+// Two changed the same task. What does not touch stays of both; where it does, the person sees both and chooses. Until then
+// the edit stays in the outbox; what is not answered is asked again.
 
-import { explain, getTask } from "./api.js";
+import { ApiError, explain, getTask, isAbort, Unreachable } from "./api.js";
 import { tell } from "./announce.js";
 import { dueText } from "./dates.js";
 import * as dialogs from "./dialogs.js";
@@ -8,6 +9,8 @@ import { element } from "./dom.js";
 import * as drafts from "./drafts.js";
 import { draftOf } from "./editor.js";
 import * as edits from "./edits.js";
+import * as outbox from "./outbox.js";
+import { userId } from "./session.js";
 import * as store from "./store.js";
 import { differing, PRIORITY_NAMES } from "./task.js";
 
@@ -26,45 +29,47 @@ function shown(field, values) {
   return Array.isArray(value) ? value.map((tag) => `#${tag}`).join(" ") : String(value);
 }
 
-/** An edit met another version. @param {Edit} edit */
-export async function resolve(edit) {
+/** An edit met another version. One is asked about at a time, in one tab. @param {Edit} edit */
+export const resolve = (edit) =>
+  navigator.locks.request(`holdfast-question-${userId()}`, async () => {
+    if (isOpen(edit)) await decide(edit);
+  });
+
+/** Nobody has chosen, and the person is still there. @param {Edit} edit */
+const isOpen = ({ key }) => outbox.undecided().some((other) => other.key === key);
+
+/** @param {Edit} edit */
+async function decide(edit) {
   const [id = ""] = edit.ids;
-  /** @type {Task} */
+  /** @type {Task | undefined} */
   let theirs;
   try {
     theirs = await getTask(id);
+    store.put(theirs);
   } catch (error) {
-    tell(`The task changed elsewhere: ${explain(error)}`, { isError: true });
-    keep(id, edit);
-    return;
+    if (isAbort(error) || error instanceof Unreachable) return;
+    if (!(error instanceof ApiError) || error.reason !== "TASK_NOT_FOUND") return tell(`The task changed elsewhere: ${explain(error)}`, { isError: true });
   }
-  store.put(theirs);
-  if (theirs.deleteTime) return gone(edit, undefined);
+  if (!theirs || theirs.deleteTime) return gone(edit, theirs);
   /** @type {Patch} */
   const mine = edit.body;
   const theirPatch = /** @type {Patch} */ (theirs);
   const changed = new Set(differing(edit.base, theirPatch));
   const both = differing(mine, theirPatch).filter((field) => changed.has(field));
-  if (both.length === 0) {
-    edits.update(theirs, mine);
-    return;
-  }
-  const chosen = await ask(theirs, mine, both);
-  if (chosen === undefined) keep(id, edit);
-  else if (Object.keys(chosen).length > 0) edits.update(theirs, chosen);
-}
-
-/** What was typed stays in the editor. @param {string} id @param {Edit} edit */
-function keep(id, edit) {
-  const task = store.get(id);
-  if (!task) return;
-  drafts.keep(`edit:${id}`, draftOf(/** @type {Task} */ ({ ...task, ...edit.body })));
-  store.invalidate();
+  const chosen = both.length === 0 ? mine : await ask(theirs, mine, both);
+  if (!isOpen(edit)) return;
+  if (chosen === undefined) {
+    // What is typed in its editor meanwhile comes first.
+    if (drafts.get(`edit:${id}`)) return;
+    drafts.keep(`edit:${id}`, draftOf({ ...theirs, ...edit.body }));
+    store.touch(id);
+  } else if (Object.keys(chosen).length > 0) edits.update(theirs, chosen);
+  outbox.drop(edit);
 }
 
 /** @param {Task} theirs @param {Patch} mine @param {(keyof Patch)[]} fields @returns {Promise<Patch | undefined>} */
 function ask(theirs, mine, fields) {
-  return dialogs.show("Changed elsewhere meanwhile", (close) => {
+  return dialogs.show(`Changed elsewhere meanwhile: ${edits.quoted(theirs.title)}`, (close) => {
     const form = element(
       "form",
       {
@@ -82,15 +87,15 @@ function ask(theirs, mine, fields) {
           "fieldset",
           {},
           element("legend", {}, NAMES[field]),
-          ...(["mine", "theirs"]).map((whose) =>
-            element(
-              "label",
-              { class: "version" },
-              element("input", { type: "radio", name: field, value: whose, checked: whose === "mine" }),
-              element("span", { class: "whose" }, whose === "mine" ? "Yours" : "The other"),
-              element("span", { class: "text", dir: "auto" }, shown(field, whose === "mine" ? mine : /** @type {Patch} */ (theirs))),
-            ),
-          ),
+          ...(["mine", "theirs"]).map((whose) => {
+            const name = whose === "mine" ? "Yours" : "The other";
+            return element(
+              "div",
+              { class: "side" },
+              element("label", { class: "version" }, element("input", { type: "radio", name: field, value: whose, checked: whose === "mine" }), name),
+              element("div", { class: "text", dir: "auto", role: "group", tabindex: 0, "aria-label": name }, shown(field, whose === "mine" ? mine : /** @type {Patch} */ (theirs))),
+            );
+          }),
         ),
       ),
       element(
@@ -104,19 +109,15 @@ function ask(theirs, mine, fields) {
   });
 }
 
-/** The task of an edit is not there any more. @param {Edit} edit @param {Task | undefined} wanted */
-export async function gone(edit, wanted) {
-  const [id = ""] = edit.ids;
-  const theirs = await getTask(id).catch(() => undefined);
-  if (theirs) store.put(theirs);
-  const mine = /** @type {Task} */ ({ ...(theirs ?? wanted), ...edit.body });
+/** The task of an edit is not there any more. @param {Edit} edit @param {Task | undefined} theirs from the trash */
+async function gone(edit, theirs) {
+  const mine = { ...edit.base, ...edit.body };
   const yes = theirs ? "Restore it with my changes" : "Keep it as a new task";
-  if (!(await dialogs.confirm("Deleted elsewhere meanwhile", `“${mine.title}” was deleted while you changed it.`, yes))) return;
-  if (theirs) {
+  const answer = await dialogs.confirm("Deleted elsewhere meanwhile", `${edits.quoted(mine.title)} was deleted while you changed it.`, yes, "Let my changes go");
+  if (answer === undefined || !isOpen(edit)) return;
+  if (answer && theirs) {
     edits.restore(theirs, true);
     edits.update({ ...theirs, etag: "" }, edit.body);
-    return;
-  }
-  const { title, description, priority, tags, due, completed } = mine;
-  edits.create({ title, description, priority, tags, completed, ...(due && { due }) });
+  } else if (answer) edits.create(mine);
+  outbox.drop(edit);
 }

@@ -39,10 +39,13 @@ export function heard() {
   if (!reachable) void probe();
 }
 
-async function probe() {
+/** Asks, because something says that it may be away. */
+export async function probe() {
   try {
-    await fetch("/livez", { cache: "no-store" });
+    await fetch("/livez", { cache: "no-store", signal: AbortSignal.timeout(PROBE_MS * 2) });
     found();
+    // It may have answered before the network went.
+    if (!navigator.onLine) timer = setTimeout(probe, PROBE_MS);
   } catch {
     lost();
   }

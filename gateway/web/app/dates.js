@@ -36,7 +36,7 @@ export function startOf(day, days = 0) {
 /** Today, or so many days later. @param {number} [days] */
 export const today = (days = 0) => dayOf(startOf(dayOf(new Date()), days));
 
-/** The moment from which on something is late, and by which lists are ordered. @param {Due} due */
+/** The moment at which it is due; of a day, its beginning here. @param {Due} due */
 export const beginning = (due) => (due.dateTime ? new Date(due.dateTime) : startOf(due.date ?? ""));
 
 /** @param {Due | undefined} due */
@@ -75,6 +75,22 @@ export function fromFields(day, time) {
   const [hours = 0, minutes = 0] = time.split(":").map(Number);
   moment.setHours(hours, minutes);
   return { dateTime: moment.toISOString(), timeZone: ZONE };
+}
+
+/** Runs as each minute begins, and when the page is seen again: what is said of time changes by itself. @param {() => void} run @param {AbortSignal} signal */
+export function everyMinute(run, signal) {
+  /** @type {number | undefined} */
+  let timer;
+  const look = () => void (document.hidden || run());
+  const wait = () => {
+    timer = setTimeout(() => {
+      wait();
+      look();
+    }, 60_050 - (Date.now() % 60_000));
+  };
+  document.addEventListener("visibilitychange", look, { signal });
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  wait();
 }
 
 /** How long ago, roughly. @param {string} moment */

@@ -4,6 +4,11 @@ import { element } from "./dom.js";
 
 /** @typedef {import("./dom.js").Child} Child */
 
+/** One comes after the other. @type {Promise<unknown>} */
+let last = Promise.resolve();
+/** Those asked for before all were closed come no more. */
+let round = 0;
+
 /**
  * Shows a dialog until `close` is called, with what it then returns; closed otherwise, it returns nothing.
  *
@@ -13,6 +18,14 @@ import { element } from "./dom.js";
  * @returns {Promise<T | undefined>}
  */
 export function show(title, content) {
+  const mine = round;
+  const answer = last.then(() => (mine === round ? open(title, content) : undefined));
+  last = answer;
+  return answer;
+}
+
+/** @template T @param {string} title @param {(close: (value: T) => void) => Child[]} content @returns {Promise<T | undefined>} */
+function open(title, content) {
   return new Promise((resolve) => {
     /** @type {T | undefined} */
     let result;
@@ -33,26 +46,27 @@ export function show(title, content) {
 }
 
 /**
- * Whether the person wants it.
+ * Whether the person wants it; nothing if they did not say.
  *
  * @param {string} title
  * @param {string} text
  * @param {string} yes what it is called
+ * @param {string} [no]
+ * @returns {Promise<boolean | undefined>}
  */
-export async function confirm(title, text, yes) {
-  const answer = await show(title, (/** @type {(value: boolean) => void} */ close) => [
+export const confirm = (title, text, yes, no = "Cancel") =>
+  show(title, (/** @type {(value: boolean) => void} */ close) => [
     element("p", {}, text),
     element(
       "div",
       { class: "actions" },
       element("button", { type: "button", class: "danger", onclick: () => close(true) }, yes),
-      element("button", { type: "button", onclick: () => close(false) }, "Cancel"),
+      element("button", { type: "button", onclick: () => close(false) }, no),
     ),
   ]);
-  return answer === true;
-}
 
 /** Closes what is open: nobody is signed in any more. */
 export function closeAll() {
+  round += 1;
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
 }

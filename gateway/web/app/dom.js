@@ -40,15 +40,14 @@ export function replace(parent, ...children) {
 const ICONS = {
   check: "M3 8.5l3.5 3.5L13 4.5",
   bin: "M2.5 4.5h11M6 4.5V3h4v1.5M4 4.5l.7 8.5h6.6l.7-8.5M6.7 7v3.5M9.3 7v3.5",
-  pencil: "M10.5 2.8l2.7 2.7L6 12.7l-3.3.6.6-3.3z",
   back: "M6 4L2.5 7.5 6 11M2.5 7.5H10a3.5 3.5 0 010 7H7",
   search: "M7 12A5 5 0 107 2a5 5 0 000 10zM10.6 10.6L14 14",
   close: "M4 4l8 8M12 4l-8 8",
+  all: "M1.5 9l3 3L10 5.5M8 10.5L9.5 12 15 5.5",
   flag: "M4 14V2.5h8l-1.8 3L12 8.5H4",
   clock: "M8 14A6 6 0 108 2a6 6 0 000 12zM8 5v3.2l2 1.6",
   tag: "M2.5 8V2.5H8l5.5 5.5L8 13.5zM5.3 5.3h.1",
   plus: "M8 3v10M3 8h10",
-  eye: "M1.5 8S4 3.5 8 3.5 14.5 8 14.5 8 12 12.5 8 12.5 1.5 8 1.5 8zM8 10a2 2 0 100-4 2 2 0 000 4z",
 };
 
 /** An icon beside a text, or in a control that has a label: readers skip it. @param {keyof typeof ICONS} name */

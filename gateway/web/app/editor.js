@@ -23,15 +23,12 @@ export function titleProblem(title) {
   return over > 0 ? `The title has ${over} characters too many (at most ${MAX_TITLE}).` : undefined;
 }
 
-/** @param {string} text */
-const tagsOf = (text) => [...new Set(text.split(/[\s,]+/).map((tag) => tag.replace(/^#+/, "").toLowerCase()).filter(Boolean))];
-
 /** The fields of the form, of a task. @param {Task} task @returns {Record<string, string>} */
 export function draftOf(task) {
   const { day, time } = toFields(task.due ?? undefined);
   const priority = Object.entries(PRIORITIES).find(([, value]) => value === task.priority)?.[0] ?? "medium";
-  // A tag may have spaces in it; between such tags stand commas.
-  const tags = task.tags.join(task.tags.some((tag) => /\s/.test(tag)) ? ", " : " ");
+  // A tag may have spaces in it; between such tags stand commas. One with a comma in it stands in quotation marks.
+  const tags = task.tags.map((tag) => (tag.includes(",") ? `"${tag}"` : tag)).join(task.tags.some((tag) => /\s/.test(tag)) ? ", " : " ");
   return { title: task.title, description: task.description, priority, day, time, tags };
 }
 
@@ -54,8 +51,11 @@ function patchOf(task, fields) {
 }
 
 /** @param {string} text */
-const splitTags = (text) =>
-  text.includes(",") ? [...new Set(text.split(",").map((tag) => tag.trim().replace(/^#+/, "").toLowerCase()).filter(Boolean))] : tagsOf(text);
+function splitTags(text) {
+  const hasCommas = text.replace(/"[^"]*"/g, "").includes(",");
+  const tags = text.match(hasCommas ? /\s*"[^"]*"|[^,]+/g : /"[^"]*"|\S+/g) ?? [];
+  return [...new Set(tags.map((tag) => tag.trim().replace(/^"(.*)"$/, "$1").replace(/^#+/, "").toLowerCase()).filter(Boolean))];
+}
 
 /** @param {Record<string, string>} fields @returns {[string, string] | undefined} the field and what is wrong with it */
 function problemOf(fields) {
@@ -141,13 +141,17 @@ export function editor(task, { save, cancel }) {
   function submit(event) {
     event.preventDefault();
     const fields = read();
-    const wrong = problemOf(fields);
-    for (const control of form.querySelectorAll("[name]")) control.removeAttribute("aria-invalid");
+    /** @param {string} field */
+    const control = (field) => /** @type {HTMLInputElement} */ (form.elements.namedItem(field));
+    // Half a day, or one that no calendar has, is no value to the form, and must not become none.
+    const half = ["day", "time"].find((field) => control(field).validity.badInput);
+    const wrong = half ? [half, `The ${half} is not whole, or there is no such ${half}.`] : problemOf(fields);
+    for (const field of form.querySelectorAll("[name]")) field.removeAttribute("aria-invalid");
     problem.textContent = wrong?.[1] ?? "";
     if (wrong) {
-      const control = /** @type {HTMLElement} */ (form.elements.namedItem(wrong[0]));
-      control.setAttribute("aria-invalid", "true");
-      control.focus();
+      const at = control(wrong[0] ?? "");
+      at.setAttribute("aria-invalid", "true");
+      at.focus();
       return;
     }
     drafts.drop(name);

@@ -2,8 +2,9 @@
 
 import { explain, getTask } from "./api.js";
 import { tell } from "./announce.js";
-import { count } from "./dates.js";
 import { hear, tell as tellTabs } from "./channel.js";
+import * as connection from "./connection.js";
+import { count } from "./dates.js";
 import * as conflict from "./conflict.js";
 import * as drafts from "./drafts.js";
 import { draftOf } from "./editor.js";
@@ -21,8 +22,11 @@ const BATCH = 100;
 /** @param {string} id */
 const pathOf = (id) => `/v1/tasks/${encodeURIComponent(id)}`;
 const now = () => new Date().toISOString();
-/** @param {string} title */
-const quoted = (title) => `“${title.length > 40 ? `${title.slice(0, 39)}…` : title}”`;
+/** A title within a sentence, whose direction it does not change. @param {string} title */
+export function quoted(title) {
+  const characters = [...title];
+  return `“\u2068${characters.length > 40 ? `${characters.slice(0, 39).join("")}…` : title}\u2069”`;
+}
 /** @param {number} number */
 const tasks = (number) => (number === 1 ? "1 task" : `${count(number)} tasks`);
 
@@ -59,21 +63,37 @@ let waitingChanged = () => {};
 export function begin(changed) {
   waitingChanged = changed;
   for (const edit of outbox.open({ done, refused, changed })) {
-    for (const id of edit.ids) store.expect(id, edit.key, expected(edit));
+    if (!edit.isUndecided) for (const id of edit.ids) store.expect(id, edit.key, expected(edit));
   }
+  ask();
 }
+
+/** Asks what the person has not chosen yet. */
+function ask() {
+  for (const edit of outbox.undecided()) void conflict.resolve(edit);
+}
+
+connection.onChange((reachable) => {
+  if (!reachable) return;
+  // What could not be asked for may have changed.
+  store.invalidate();
+  ask();
+});
 
 /** An edit was answered; whichever tab sent it, all are told. @param {Edit} edit @param {any} answer */
 function done(edit, answer) {
   const settled = { kind: /** @type {const} */ ("settled"), user: userId(), key: edit.key, ids: edit.ids, tasks: answer.tasks ?? [answer] };
   tellTabs(settled);
   settle(settled);
+  if (edit.gone) tell(`${edit.gone === 1 ? "One of them was" : `${count(edit.gone)} of them were`} deleted elsewhere; the rest is done.`);
 }
 
 /** @param {{ key: string, ids: string[], tasks: Task[] }} settled */
 function settle({ key, ids, tasks }) {
-  for (const task of tasks) store.put(task);
-  for (const id of ids) store.settle(id, key);
+  store.together(() => {
+    for (const task of tasks) store.put(task);
+    for (const id of ids) store.settle(id, key);
+  });
 }
 
 hear((message) => {
@@ -93,17 +113,21 @@ async function refused(edit, error) {
     store.put(await getTask(id));
     return;
   }
-  if (edit.kind === "update" && error.reason === "ETAG_MISMATCH") return conflict.resolve(edit);
-  if (edit.kind === "update" && error.reason === "TASK_NOT_FOUND") return conflict.gone(edit, wanted);
+  if (edit.isUndecided) return conflict.resolve(edit);
   if (error.reason === "TASK_NOT_FOUND") {
-    tell(edit.ids.length > 1 ? "One of them was deleted elsewhere, so nothing was done." : "It was deleted elsewhere.", { isError: true });
-    return store.invalidate();
+    store.invalidate();
+    const gone = error.fields.map(({ field }) => Number(/\d+/.exec(field)?.[0]));
+    /** @param {unknown} _ @param {number} place */
+    const isThere = (_, place) => !gone.includes(place);
+    const ids = edit.ids.filter(isThere);
+    if (gone.length === 0 || ids.length === 0) return tell(edit.ids.length > 1 || edit.gone ? "They were deleted elsewhere." : "It was deleted elsewhere.", { isError: true });
+    return send({ ...edit, ids, body: { requests: edit.body.requests.filter(isThere) }, gone: (edit.gone ?? 0) + gone.length });
   }
   tell(`${wanted ? quoted(wanted.title) : "The task"} was not saved: ${explain(error)}`, { isError: true });
   if (edit.kind === "update" && wanted) {
     // What was typed comes back.
     drafts.keep(`edit:${id}`, draftOf(wanted));
-    store.invalidate();
+    store.touch(id);
   }
 }
 
@@ -116,9 +140,9 @@ export function create(fields) {
 
 /** @param {Task} task as it was when the person began to change it @param {Patch} patch */
 export function update(task, patch) {
-  const base = Object.fromEntries(Object.keys(patch).map((field) => [field, task[/** @type {keyof Patch} */ (field)] ?? null]));
-  const etag = task.etag || undefined;
-  send({ kind: "update", ids: [task.id], method: "PATCH", path: pathOf(task.id), body: patch, base: { due: task.due, ...base }, etag: etag ?? "" });
+  const { title, description, priority, tags, due = null, completed } = task;
+  const base = { title, description, priority, tags, due, completed };
+  send({ kind: "update", ids: [task.id], method: "PATCH", path: pathOf(task.id), body: patch, base, etag: task.etag });
 }
 
 /** @param {Task} task @param {boolean} completed @param {boolean} [quietly] */
@@ -151,17 +175,18 @@ export function restore(task, quietly = false) {
  */
 export function bulk(kind, chosen, quietly = false) {
   const method = { complete: "batchComplete", reopen: "batchUpdate", delete: "batchDelete" }[kind];
-  for (let place = 0; place < chosen.length; place += BATCH) {
-    const ids = chosen.slice(place, place + BATCH).map(({ id }) => id);
-    const requests = ids.map((id) => (kind === "reopen" ? { task: { id, completed: false }, updateMask: "completed" } : { id }));
-    send({ kind, ids, method: "POST", path: `/v1/tasks:${method}`, body: { requests } });
-  }
+  store.together(() => {
+    for (let place = 0; place < chosen.length; place += BATCH) {
+      const ids = chosen.slice(place, place + BATCH).map(({ id }) => id);
+      const requests = ids.map((id) => (kind === "reopen" ? { task: { id, completed: false }, updateMask: "completed" } : { id }));
+      send({ kind, ids, method: "POST", path: `/v1/tasks:${method}`, body: { requests } });
+    }
+  });
   if (quietly) return;
   const undo = () => {
-    if (kind === "delete") for (const task of chosen) restore(task, true);
+    if (kind === "delete") store.together(() => chosen.forEach((task) => restore(task, true)));
     else bulk(kind === "complete" ? "reopen" : "complete", chosen, true);
   };
   const said = { complete: "Completed", reopen: "Reopened", delete: "Moved to the trash:" }[kind];
   tell(`${said} ${tasks(chosen.length)}.`, { undo });
 }
-

@@ -1,11 +1,11 @@
 // The fields of forms about accounts: labelled, with hints of the service's rules and its errors beside them, made so that
 // password managers know what they are.
 
-import { ApiError, explain } from "./api.js";
+import { ApiError, explain, sentence } from "./api.js";
 import { element } from "./dom.js";
 
-/** The service's default; it says so if it is set otherwise. */
-const MIN_PASSWORD = 12;
+/** The service's default, until it says what it is set to. */
+let minPassword = 12;
 const MAX_PASSWORD_BYTES = 1024;
 const MAX_EMAIL_BYTES = 254;
 
@@ -76,10 +76,11 @@ export function passwordField(name, label, autocomplete) {
     { type: "password", autocomplete, required: true, spellcheck: "false", autocapitalize: "none", dir: "ltr" },
     {
       beside: toggle,
+      ...(isNew && { hint: `Best ${minPassword} characters or more. Several words that have nothing to do with each other are hard to guess.` }),
       check: (value) => {
         if (!isNew) return "";
         if (bytes(value) > MAX_PASSWORD_BYTES) return `The password is longer than ${MAX_PASSWORD_BYTES} bytes.`;
-        const missing = MIN_PASSWORD - [...value].length;
+        const missing = minPassword - [...value].length;
         return missing > 0 ? `${missing === 1 ? "One character" : `${missing} characters`} more, please.` : "";
       },
     },
@@ -96,22 +97,7 @@ export function passwordField(name, label, autocomplete) {
     reveal(made.input.type === "password");
     made.input.focus();
   });
-  if (isNew) made.group.append(rules(made.input));
   return { ...made, reveal };
-}
-
-/** The service's rules, and which are kept. @param {HTMLInputElement} input */
-function rules(input) {
-  const items = [
-    { text: `At least ${MIN_PASSWORD} characters`, holds: (/** @type {string} */ value) => [...value].length >= MIN_PASSWORD },
-    { text: "Not easy to guess: several words that have nothing to do with each other are good", holds: (/** @type {string} */ value) => [...value].length >= MIN_PASSWORD && new Set(value).size >= 8 },
-  ].map(({ text, holds }) => ({ holds, item: element("li", {}, text) }));
-  const list = element("ul", { id: `${input.id}-rules`, class: "rules" }, ...items.map(({ item }) => item));
-  input.setAttribute("aria-describedby", `${list.id} ${input.getAttribute("aria-describedby")}`);
-  input.addEventListener("input", () => {
-    for (const { item, holds } of items) item.classList.toggle("held", holds(input.value));
-  });
-  return list;
 }
 
 /**
@@ -160,7 +146,8 @@ export function form({ fields, submit, busy, send, explain: special, kind = "pri
     let first;
     for (const { field: name, description } of error instanceof ApiError ? error.fields : []) {
       const at = fields.find((field) => field.name === snakeToCamel(name));
-      at?.complain(`It ${description}.`);
+      minPassword = Number(/at least (\d+) characters/.exec(description)?.[1] ?? minPassword);
+      at?.complain(sentence(`it ${description}`));
       first ??= at?.input;
     }
     if (!first) problem.textContent = explain(error);

@@ -56,7 +56,7 @@ export const isNarrowed = ({ search, priority, tag, due }) => Boolean(search || 
 export function filterBar(current, changed) {
   const search = element("input", { id: "search", type: "search", placeholder: "Search", autocomplete: "off", "aria-label": "Search tasks", maxlength: 200, dir: "auto" });
   search.addEventListener("input", debounced(() => changed({ ...current(), search: search.value }, true), TYPING_MS));
-  /** @param {"state" | "priority" | "due" | "sort"} name @param {string} label @param {Record<string, string>} choices */
+  /** @param {"priority" | "due" | "sort"} name @param {string} label @param {Record<string, string>} choices */
   const choice = (name, label, choices) => {
     const select = element(
       "select",
@@ -67,16 +67,23 @@ export function filterBar(current, changed) {
     return select;
   };
   const selects = [
-    choice("state", "State", STATES),
     choice("due", "Due", DUES),
     choice("priority", "Priority", PRIORITIES),
     choice("sort", "Sort", Object.fromEntries(Object.entries(ORDERS).map(([name, { label }]) => [name, label]))),
   ];
   const tag = element("button", { type: "button", class: "chip tag", onclick: () => changed({ ...current(), tag: "" }, false) });
+  // On a narrow screen the choices stand behind it.
+  const fold = element("button", {
+    type: "button",
+    class: "fold",
+    "aria-expanded": "false",
+    onclick: () => fold.setAttribute("aria-expanded", String(bar.classList.toggle("open"))),
+  });
   const bar = element(
     "search",
     { class: "filters" },
     element("div", { class: "search" }, icon("search"), search),
+    fold,
     ...selects,
     tag,
   );
@@ -85,10 +92,13 @@ export function filterBar(current, changed) {
     const filters = current();
     if (document.activeElement !== search) search.value = filters.search;
     for (const select of selects) {
-      const value = filters[/** @type {"state" | "priority" | "due" | "sort"} */ (select.name)];
+      const value = filters[/** @type {"priority" | "due" | "sort"} */ (select.name)];
       select.value = value;
-      select.classList.toggle("chosen", value !== "" && value !== "active" && value !== "newest");
+      select.classList.toggle("chosen", value !== "" && value !== "newest");
     }
+    const chosen = selects.filter((select) => select.classList.contains("chosen")).length;
+    fold.textContent = chosen > 0 ? `Filter (${chosen})` : "Filter";
+    fold.classList.toggle("chosen", chosen > 0);
     tag.hidden = filters.tag === "";
     tag.replaceChildren(icon("tag"), filters.tag, icon("close"));
     tag.setAttribute("aria-label", `Tag ${filters.tag}. Press to show all tags`);

@@ -39,7 +39,6 @@ async function leave() {
     if (!(await dialogs.confirm("Sign out now?", text, "Sign out and lose them"))) return;
   }
   try {
-    outbox.clear();
     await session.signOut();
   } catch (error) {
     tell(`You are still signed in. ${explain(error)}`, { isError: true });

@@ -57,7 +57,7 @@ hear((message) => {
 /** @param {Task[]} tasks @param {string} next */
 function take(tasks, next) {
   token = next;
-  for (const task of tasks) store.put(task);
+  store.together(() => tasks.forEach((task) => store.put(task)));
 }
 
 class Stream {
@@ -100,6 +100,7 @@ class Stream {
     events.addEventListener("error", () => {
       // The browser comes back by itself, unless it was refused.
       if (events.readyState === EventSource.CLOSED) void this.#recover();
+      else void connection.probe();
     });
   }
 

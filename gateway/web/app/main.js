@@ -12,6 +12,7 @@ import * as live from "./live.js";
 import * as outbox from "./outbox.js";
 import { registerView } from "./register-view.js";
 import * as session from "./session.js";
+import { bind, showShortcuts } from "./shortcuts.js";
 import { accountView } from "./account-view.js";
 import { signInView } from "./sign-in-view.js";
 import * as store from "./store.js";
@@ -31,7 +32,8 @@ const isForPeople = (path) => Object.hasOwn(VIEWS, path);
 
 /** Where to go after signing in: a view of this page and nothing else. */
 function next() {
-  const wanted = new URL(new URLSearchParams(location.search).get("next") ?? "/", location.origin);
+  const asked = new URLSearchParams(location.search).get("next") ?? "/";
+  const wanted = new URL(URL.canParse(asked, location.origin) ? asked : "/", location.origin);
   return wanted.origin === location.origin && isForPeople(wanted.pathname) ? wanted.pathname + wanted.search : "/";
 }
 
@@ -53,7 +55,10 @@ function show(isFirst = false) {
   showHeader(path);
   /** @type {HTMLElement | null | undefined} */
   let focus;
-  if (isForPeople(path)) VIEWS[path](main, view.signal);
+  if (isForPeople(path)) {
+    bind({ "?": showShortcuts, u: announce.undoLast }, view.signal);
+    VIEWS[path](main, view.signal);
+  }
   else if (path === "/register") focus = registerView(main, { entered, next: next() });
   else focus = signInView(main, { entered, why, next: next() });
   why = "";
@@ -86,15 +91,17 @@ function entered(user) {
   show();
 }
 
-session.onLeave((reason) => {
+session.onLeave((how, said = "") => {
   live.stop();
+  if (how === "left") outbox.clear();
   outbox.close();
   announce.clear();
   clear();
   store.clear();
   find("#top").replaceChildren();
-  if (reason === "left") {
+  if (how === "left") {
     drafts.open("");
+    why = said;
     history.replaceState(null, "", "/sign-in");
     return show();
   }

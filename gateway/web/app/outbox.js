@@ -18,13 +18,15 @@ import { userId } from "./session.js";
  * @property {boolean} [follows] it comes after another edit of the same task that waits, whose version it will get
  * @property {boolean} [tried] it may have arrived already, so nothing of it may change
  * @property {any} [base] what its fields were before
+ * @property {boolean} [isUndecided] the task has changed or gone: it stays until the person has chosen, see conflict.js
+ * @property {number} [gone] how many tasks were left out of it, because they are not there any more
  */
 
 /** @typedef {{ done: (edit: Edit, answer: any) => void, refused: (edit: Edit, error: ApiError) => void, changed: (waiting: number) => void }} Listener */
 
 const RETRY_MS = 1_000;
-/** @type {Edit[]} */
-let memory = [];
+/** What waits, as long as the storage has no room for it. @type {Edit[] | undefined} */
+let unstored;
 /** @type {Listener | undefined} */
 let listener;
 let owner = "";
@@ -36,21 +38,17 @@ const storageKey = () => `holdfast-outbox-${owner}`;
 
 /** What waits, of all tabs. @returns {Edit[]} */
 function read() {
-  try {
-    return JSON.parse(localStorage.getItem(storageKey()) ?? "[]");
-  } catch {
-    return memory;
-  }
+  return unstored ?? JSON.parse(localStorage.getItem(storageKey()) ?? "[]");
 }
 
 /** @param {Edit[]} edits */
 function write(edits) {
-  memory = edits;
+  unstored = undefined;
   try {
     if (edits.length === 0) localStorage.removeItem(storageKey());
     else localStorage.setItem(storageKey(), JSON.stringify(edits));
   } catch {
-    // Full, or forbidden: memory has it.
+    unstored = edits;
   }
   listener?.changed(edits.length);
 }
@@ -59,16 +57,17 @@ function write(edits) {
 export function open(given) {
   listener = given;
   owner = userId();
-  memory = read();
-  given.changed(memory.length);
+  const edits = read();
+  given.changed(edits.length);
   void flush();
-  return memory;
+  return edits;
 }
 
 /** Ends for now; what waits stays for the same person. */
 export function close() {
   listener = undefined;
   owner = "";
+  unstored = undefined;
   clearTimeout(timer);
 }
 
@@ -78,6 +77,12 @@ export function clear() {
 }
 
 export const waiting = () => (owner ? read().length : 0);
+
+/** Those about which the person has to choose. */
+export const undecided = () => (owner ? read().filter(({ isUndecided }) => isUndecided) : []);
+
+/** Takes out an edit about which the person has chosen. @param {Edit} edit */
+export const drop = (edit) => remove(edit);
 
 /** @param {Omit<Edit, "key">} edit @param {string} [key] */
 export function send(edit, key = crypto.randomUUID()) {
@@ -104,7 +109,7 @@ export async function flush() {
 
 /** Whether to go on. @param {string} mine */
 async function sendFirst(mine) {
-  const [edit] = read();
+  const edit = read().find(({ isUndecided }) => !isUndecided);
   if (!edit) return false;
   edit.tried = true;
   replace(edit);
@@ -120,7 +125,9 @@ async function sendFirst(mine) {
     if (owner !== mine || isAbort(error)) return false;
     if (error instanceof ApiError && !error.isPassing) {
       if (error.status === 401) return false;
-      remove(edit);
+      edit.isUndecided = edit.kind === "update" && /^(ETAG_MISMATCH|TASK_NOT_FOUND)$/.test(error.reason);
+      if (edit.isUndecided) replace(edit);
+      else remove(edit);
       listener?.refused(edit, error);
       return true;
     }
@@ -150,6 +157,9 @@ function remove(edit, answer) {
   }
   write(rest);
 }
+
+// What only memory has would be lost.
+addEventListener("beforeunload", (event) => unstored && event.preventDefault());
 
 // The tab that the person looks at sends first, so that it is there that a question is asked.
 connection.onChange((reachable) => {

@@ -23,24 +23,29 @@ function dayNamed(word) {
   return /^\d{4}-\d\d-\d\d$/.test(word) && dayOf(startOf(word)) === word ? word : undefined;
 }
 
+/** A time as people write it, as HH:MM. @param {string} text */
+function timeNamed(text) {
+  const [, hours = "", minutes = "00", half] = /^(\d\d?)(?::([0-5]\d))?(am|pm)?$/.exec(text) ?? [];
+  if (!half) return text.includes(":") && Number(hours) < 24 ? `${hours}:${minutes}` : "";
+  return Number(hours) >= 1 && Number(hours) <= 12 ? `${(Number(hours) % 12) + (half === "pm" ? 12 : 0)}:${minutes}` : "";
+}
+
 /**
- * Understands a line: `#tag`, `!high`, `tomorrow 9:00`; the rest is the title.
+ * Understands a line: `#tag` and `!high` anywhere, a day at the end, with a time if need be; the rest is the title.
  *
  * @param {string} line
  * @param {ReadonlySet<string>} [asText] words that are to be taken as they stand
  * @returns {Understood}
  */
 export function understand(line, asText = new Set()) {
-  const words = line.split(/\s+/).filter((word) => word !== "");
   /** @type {Understood} */
   const found = { title: "", tags: [], parts: [] };
   const title = [];
-  for (let place = 0; place < words.length; place += 1) {
-    const word = words[place] ?? "";
+  for (const word of line.split(/\s+/)) {
     const lower = word.toLowerCase();
-    const [, tag] = /^#([^#]{1,50})$/.exec(lower) ?? [];
+    const [, tag] = /^#(?!\d+$)([^#]{1,50})$/.exec(lower) ?? [];
     const priority = PRIORITIES[/^!(high|medium|low)$/.exec(lower)?.[1] ?? ""];
-    const day = found.due ? undefined : dayNamed(lower);
+    if (word === "") continue;
     if (asText.has(lower)) title.push(word);
     else if (tag && found.tags.length < 20) {
       if (found.tags.includes(tag)) continue;
@@ -48,14 +53,20 @@ export function understand(line, asText = new Set()) {
       found.parts.push({ kind: "tag", words: lower, label: tag, detail: `tag ${tag}` });
     } else if (priority && !found.priority) {
       found.priority = priority;
-      found.parts.push({ kind: "priority", words: lower, label: `${PRIORITY_NAMES[priority]} priority`, detail: `${PRIORITY_NAMES[priority]} priority` });
-    } else if (day) {
-      const [, hours, minutes] = /^([01]?\d|2[0-3]):([0-5]\d)$/.exec(words[place + 1] ?? "") ?? [];
-      const due = /** @type {Due} */ (fromFields(day, hours && minutes ? `${hours}:${minutes}` : ""));
-      if (hours) place += 1;
-      found.due = due;
-      found.parts.push({ kind: "due", words: lower, label: dueText(due), detail: `due ${dueDetail(due)}` });
+      const label = `${PRIORITY_NAMES[priority]} priority`;
+      found.parts.push({ kind: "priority", words: lower, label, detail: label });
     } else title.push(word);
+  }
+  const rest = title.map((word) => word.toLowerCase());
+  const time = timeNamed(rest.at(-1) ?? "");
+  if (time) rest.pop();
+  if (time && rest.at(-1) === "at") rest.pop();
+  const words = rest.slice(rest.at(-1) === "week" ? -2 : -1).join(" ").replace(/,$/, "");
+  const day = dayNamed(words === "next week" ? "monday" : words);
+  if (day && !asText.has(words)) {
+    found.due = /** @type {Due} */ (fromFields(day, time));
+    found.parts.push({ kind: "due", words, label: dueText(found.due), detail: `due ${dueDetail(found.due)}` });
+    title.length = rest.length - words.split(" ").length;
   }
   found.title = title.join(" ");
   return found;
@@ -90,7 +101,7 @@ export function quickAdd(signal) {
     const { parts: found } = understand(input.value, asText);
     parts.replaceChildren();
     if (input.value.trim() === "") {
-      parts.append(element("span", { class: "quiet" }, "#tag, !high, !low, and a day such as tomorrow 9:00, fri or 2027-01-31 are understood."));
+      parts.append(element("span", { class: "quiet" }, "Understood: #tag, !high, !low; at the end fri, tomorrow 9:00, 2027-01-31."));
       return;
     }
     const icons = /** @type {const} */ ({ tag: "tag", priority: "flag", due: "clock" });

@@ -9,7 +9,8 @@ import { hear, tell } from "./channel.js";
 const KEY = "holdfast-user";
 /** @type {User | undefined} */
 let current;
-/** @type {(why: "ended" | "left") => void} */
+/** @typedef {(how: "ended" | "left", why?: string) => void} Leave */
+/** @type {Leave} */
 let leave = () => {};
 
 export const user = () => current;
@@ -52,26 +53,18 @@ async function begin(path, body) {
   return user;
 }
 
-/** Signs out: the other tabs have nothing to show from now on, and come back if it fails. */
-export async function signOut() {
-  const id = current?.id ?? "";
-  tell({ kind: "signed-out", user: id });
-  try {
-    await api.alone(() => api.request("DELETE", "/session", { keepsSession: true }));
-  } catch (error) {
-    localStorage.setItem(KEY, id);
-    tell({ kind: "signed-in", user: id });
-    throw error;
-  }
-  over();
+/** Signs out: here and in the other tabs, as soon as the service has done it. @param {string} [why] */
+export async function signOut(why) {
+  await api.alone(() => api.request("DELETE", "/session", { keepsSession: true }));
+  over(why);
 }
 
-/** The session has ended by what was done here: the other tabs are told, and this one leaves. */
-export function over() {
+/** The session has ended by what was done here: the other tabs are told, and this one leaves. @param {string} [why] */
+export function over(why) {
   const id = current?.id ?? "";
   forget();
   tell({ kind: "signed-out", user: id });
-  leave("left");
+  leave("left", why);
 }
 
 /** @param {User} user */
@@ -91,7 +84,7 @@ export const isStillMine = () => current?.id === (localStorage.getItem(KEY) ?? u
 /**
  * Watches over the session from elsewhere: `ended` keeps what is typed for the same person, `left` keeps nothing.
  *
- * @param {(why: "ended" | "left") => void} listener
+ * @param {Leave} listener
  */
 export function onLeave(listener) {
   leave = listener;
@@ -102,7 +95,8 @@ export function onLeave(listener) {
     listener("ended");
   });
   hear((message) => {
-    if (message.kind === "signed-out" && current?.id === message.user) {
+    // It may have been noticed already, as if the session had ended by itself.
+    if (message.kind === "signed-out" && (!current || current.id === message.user)) {
       api.abortAll();
       forget();
       listener("left");

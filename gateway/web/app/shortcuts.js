@@ -1,7 +1,6 @@
 // The keyboard: single keys where no text is typed, and the list of them behind `?`. They can be turned off for those whose
 // software speaks or types for them (WCAG 2.1.4).
 
-import { undoLast } from "./announce.js";
 import * as dialogs from "./dialogs.js";
 import { element } from "./dom.js";
 
@@ -27,7 +26,6 @@ const isTyping = (target) => target instanceof Element && target.closest("input:
 
 /** @param {Record<string, () => void>} keys @param {AbortSignal} signal */
 export function bind(keys, signal) {
-  const all = { ...keys, "?": showShortcuts, u: undoLast };
   document.addEventListener(
     "keydown",
     (event) => {
@@ -36,7 +34,7 @@ export function bind(keys, signal) {
       if (document.querySelector("dialog[open]") || (!areOn() && key !== "?")) return;
       // A button that has the focus does its own.
       if (key === "Enter" && target instanceof Element && target.closest("a, button, summary, input")) return;
-      const act = Object.hasOwn(all, key) ? all[/** @type {keyof typeof all} */ (key)] : undefined;
+      const act = Object.hasOwn(keys, key) ? keys[key] : undefined;
       if (!act) return;
       event.preventDefault();
       act();
@@ -64,7 +62,7 @@ export function showShortcuts() {
         onchange: (/** @type {Event & { target: HTMLInputElement }} */ { target }) =>
           target.checked ? localStorage.removeItem(KEY) : localStorage.setItem(KEY, "off"),
       }),
-      "Single keys do something",
+      "Use the single keys",
     ),
     element("div", { class: "actions" }, element("button", { type: "button", class: "primary", onclick: () => close() }, "Close")),
   ]);

@@ -1,7 +1,7 @@
 // How much there is, and the shortest way to it.
 
 import { getStatistics, isAbort } from "./api.js";
-import { count, ZONE } from "./dates.js";
+import { count, everyMinute, ZONE } from "./dates.js";
 import { debounced, element } from "./dom.js";
 import { toAddress } from "./filters.js";
 import * as store from "./store.js";
@@ -52,12 +52,8 @@ export function statistics(current, signal) {
 
   const soon = debounced(ask, PAUSE_MS);
   store.listen({ change: soon, stale: soon }, signal);
-  // What is overdue changes by itself.
-  const timer = setInterval(ask, 60_000);
-  signal.addEventListener("abort", () => {
-    clearInterval(timer);
-    soon.cancel();
-  });
+  everyMinute(ask, signal);
+  signal.addEventListener("abort", soon.cancel);
   void ask();
   show();
   return { nav, show };

@@ -12,6 +12,8 @@ const told = new Map();
 /** By task, then by edit. @type {Map<string, Map<string, Change>>} */
 const pending = new Map();
 const changed = new EventTarget();
+/** @type {Set<string> | undefined} */
+let gathered;
 
 /** @param {string} id @returns {Task | undefined} */
 export function get(id) {
@@ -22,8 +24,11 @@ export function get(id) {
   return seen.id ? seen : undefined;
 }
 
-/** As the service told it last. @param {string} id */
-export const fromService = (id) => told.get(id);
+/** All that are known. @returns {Task[]} */
+export const all = () => [...new Set([...told.keys(), ...pending.keys()])].flatMap((id) => get(id) ?? []);
+
+/** Those of which something is not answered yet. */
+export const pendingIds = () => [...pending.keys()];
 
 /** Whether something of it is not answered yet. @param {string} id */
 export const isPending = (id) => pending.has(id);
@@ -32,14 +37,14 @@ export const isPending = (id) => pending.has(id);
 export function put(task, silently = false) {
   if (!isNewer(task, told.get(task.id))) return;
   told.set(task.id, task);
-  if (!silently) notify(task.id);
+  if (!silently) touch(task.id);
 }
 
 /** What is done to a task here. @param {string} id @param {string} key @param {Change} change */
 export function expect(id, key, change) {
   const changes = pending.get(id) ?? new Map();
   pending.set(id, changes.set(key, change));
-  notify(id);
+  touch(id);
 }
 
 /** It was answered, or refused. @param {string} id @param {string} key */
@@ -47,7 +52,7 @@ export function settle(id, key) {
   const changes = pending.get(id);
   if (!changes?.delete(key)) return;
   if (changes.size === 0) pending.delete(id);
-  notify(id);
+  touch(id);
 }
 
 export function clear() {
@@ -55,9 +60,21 @@ export function clear() {
   pending.clear();
 }
 
-/** @param {string} id */
-function notify(id) {
-  changed.dispatchEvent(new CustomEvent("change", { detail: id }));
+/** Tells those who show a task to look at it anew. @param {string} id */
+export function touch(id) {
+  if (gathered) gathered.add(id);
+  else changed.dispatchEvent(new CustomEvent("change", { detail: [id] }));
+}
+
+/** What changes while something is done is told at its end, at once. @param {() => void} work */
+export function together(work) {
+  const detail = (gathered = new Set());
+  try {
+    work();
+  } finally {
+    gathered = undefined;
+    changed.dispatchEvent(new CustomEvent("change", { detail: [...detail] }));
+  }
 }
 
 /** Something more than single tasks changed: what is shown must be asked for anew. */
@@ -65,8 +82,8 @@ export function invalidate() {
   changed.dispatchEvent(new Event("stale"));
 }
 
-/** @param {{ change: (id: string) => void, stale: () => void }} listener @param {AbortSignal} signal */
+/** @param {{ change: (ids: string[]) => void, stale: () => void }} listener @param {AbortSignal} signal */
 export function listen(listener, signal) {
-  changed.addEventListener("change", (event) => listener.change(/** @type {CustomEvent<string>} */ (event).detail), { signal });
+  changed.addEventListener("change", (event) => listener.change(/** @type {CustomEvent<string[]>} */ (event).detail), { signal });
   changed.addEventListener("stale", () => listener.stale(), { signal });
 }

@@ -66,7 +66,7 @@ export function taskItem(task, selection) {
     select.setAttribute("aria-label", `Select: ${shown.title}`);
     bin.setAttribute("aria-label", `Delete: ${shown.title}`);
     title.textContent = shown.title;
-    const description = shown.description.trim();
+    const description = shown.description.trim().replace(/\s*\n\s*/g, "\n");
     body.replaceChildren(title);
     if (description) body.append(element("p", { class: "description", dir: "auto" }, description));
     const known = facts(shown);
@@ -95,7 +95,8 @@ export function taskItem(task, selection) {
     /** @param {Task} now */
     update: (now) => {
       shown = now;
-      const looks = JSON.stringify([now.title, now.description, now.completed, now.priority, now.tags, now.due]);
+      const due = now.due && [now.due, dueText(now.due), isOverdue(now.due)];
+      const looks = JSON.stringify([now.title, now.description, now.completed, now.priority, now.tags, due]);
       if (!editing && looks !== rendered) show();
       rendered = looks;
       item.classList.toggle("pending", store.isPending(now.id));

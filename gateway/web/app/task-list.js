@@ -3,6 +3,7 @@
 // twice as slow), five thousand of them stay smooth.
 
 import { explain, isAbort, listTasks } from "./api.js";
+import { everyMinute } from "./dates.js";
 import { element } from "./dom.js";
 import * as store from "./store.js";
 import { comparison } from "./task.js";
@@ -39,6 +40,8 @@ export class TaskList {
   /** @type {AbortController | undefined} */
   #asking;
   #observer;
+  /** What is shown is what the page knew, because the service could not be asked. */
+  #hasFailed = false;
 
   /** @param {Kind} kind @param {AbortSignal} signal */
   constructor(kind, signal) {
@@ -52,7 +55,8 @@ export class TaskList {
       // Of several the last is how it is now.
       if (entries.at(-1)?.isIntersecting) void this.#more();
     }, { rootMargin: "1200px" });
-    store.listen({ change: (id) => this.#changed(id), stale: () => void this.refresh() }, signal);
+    store.listen({ change: (ids) => this.#changed(ids), stale: () => void this.refresh() }, signal);
+    everyMinute(() => this.rows.forEach((row) => row.update(row.task)), signal);
     signal.addEventListener("abort", () => {
       this.#observer.disconnect();
       this.#asking?.abort();
@@ -68,13 +72,13 @@ export class TaskList {
     this.element.setAttribute("aria-busy", "true");
     await this.#ask(async (signal) => {
       const page = await listTasks({ ...this.#kind.query(), pageSize: String(PAGE) }, { signal });
-      if (page) this.#show(page.tasks, page);
+      if (page) this.#show(this.#take(page.tasks), page);
     });
   }
 
   /** Asks whether what is shown is still so, for as much as is shown. */
   async refresh() {
-    if (this.#asking && !this.#etag) return this.load();
+    if (!this.#etag) return this.load();
     await this.#ask(async (signal) => {
       const wanted = Math.max(PAGE, this.rows.size);
       const query = { ...this.#kind.query(), pageSize: String(Math.min(MOST, wanted)) };
@@ -86,7 +90,7 @@ export class TaskList {
         page = /** @type {typeof first} */ (await listTasks({ ...query, pageToken: page.nextPageToken }, { signal }));
         tasks.push(...page.tasks);
       }
-      this.#show(tasks, { nextPageToken: page.nextPageToken, etag: first.etag });
+      this.#show(this.#take(tasks), { nextPageToken: page.nextPageToken, etag: first.etag });
     });
   }
 
@@ -97,10 +101,8 @@ export class TaskList {
       if (!page) return;
       this.#next = page.nextPageToken;
       const rows = document.createDocumentFragment();
-      for (const task of page.tasks) {
-        store.put(task, true);
-        const now = store.get(task.id) ?? task;
-        if (!this.rows.has(task.id) && this.#kind.passes(now)) rows.append(this.#row(now).element);
+      for (const task of this.#take(page.tasks)) {
+        if (!this.rows.has(task.id)) rows.append(this.#row(task).element);
       }
       this.#list.append(rows);
     });
@@ -115,6 +117,10 @@ export class TaskList {
       await work(asking.signal);
       if (this.#signal.aborted) return;
       this.#asking = undefined;
+      this.#hasFailed = false;
+      this.element.removeAttribute("aria-busy");
+      // What is not answered yet is not in the service's list.
+      for (const id of store.pendingIds()) this.#change(id);
       this.#settled();
     } catch (error) {
       if (isAbort(error) || this.#signal.aborted) return;
@@ -124,10 +130,11 @@ export class TaskList {
   }
 
   #settled() {
-    this.element.removeAttribute("aria-busy");
+    if (this.element.hasAttribute("aria-busy")) return;
+    this.#kind.changed(this.rows.size, this.#next !== "");
+    if (this.#hasFailed) return;
     this.#status.replaceChildren();
     if (this.rows.size === 0 && !this.#next) this.#status.append(this.#kind.empty());
-    this.#kind.changed(this.rows.size, this.#next !== "");
     // Observed anew, it tells at once whether the end is still in sight.
     this.#observer.unobserve(this.#end);
     if (this.#next) this.#observer.observe(this.#end);
@@ -136,9 +143,12 @@ export class TaskList {
   /** @param {unknown} error */
   #failed(error) {
     this.element.removeAttribute("aria-busy");
-    const retry = () => (this.rows.size === 0 ? this.load() : this.#more());
+    this.#hasFailed = true;
+    if (!this.#etag) this.#show(store.all().filter(this.#kind.passes).sort(this.#compare), { nextPageToken: "", etag: "" });
+    this.#settled();
+    const doubt = this.rows.size > 0 && " What is shown may be old, and not all.";
     this.#status.replaceChildren(
-      element("div", { class: "empty", role: "alert" }, element("p", {}, explain(error)), element("button", { type: "button", onclick: retry }, "Try again")),
+      element("div", { class: "empty", role: "alert" }, element("p", {}, explain(error), doubt), element("button", { type: "button", onclick: () => this.refresh() }, "Try again")),
     );
   }
 
@@ -147,14 +157,20 @@ export class TaskList {
     this.#status.replaceChildren(element("p", { class: "hidden-text" }, "Loading"), ...rows);
   }
 
-  /** @param {Task[]} tasks @param {{ nextPageToken: string, etag: string }} page */
-  #show(tasks, page) {
-    for (const task of tasks) store.put(task, true);
+  /** What the service listed, as it will be; whether it belongs here the service knows, but for what happened since. @param {Task[]} tasks */
+  #take(tasks) {
+    return tasks.flatMap((task) => {
+      store.put(task, true);
+      const now = store.get(task.id) ?? task;
+      return (now.etag === task.etag && !store.isPending(task.id)) || this.#kind.passes(now) ? now : [];
+    });
+  }
+
+  /** @param {Task[]} shown @param {{ nextPageToken: string, etag: string }} page */
+  #show(shown, page) {
     this.#next = page.nextPageToken;
     this.#etag = page.etag;
-    const shown = tasks.map(({ id }) => /** @type {Task} */ (store.get(id))).filter((task) => this.#kind.passes(task));
-    // What is not answered yet is not in the service's list.
-    const wanted = new Map(shown.map((task) => [task.id, task]));
+    const wanted = new Set(shown.map(({ id }) => id));
     for (const [id, row] of this.rows) {
       const stays = wanted.has(id) || row.isEditing() || (store.isPending(id) && this.#kind.passes(row.task));
       if (!stays) this.#drop(id);
@@ -178,13 +194,27 @@ export class TaskList {
     return row;
   }
 
-  /** One task changed, here or elsewhere. @param {string} id */
-  #changed(id) {
+  /** Tasks changed, here or elsewhere. @param {string[]} ids */
+  #changed(ids) {
+    const leaving = ids.filter((id) => this.#change(id));
+    this.#settled();
+    if (leaving.length === 0) return;
+    setTimeout(() => {
+      for (const id of leaving) {
+        const row = this.rows.get(id);
+        if (row?.element.classList.contains("leaving") && !row.isEditing()) this.#drop(id);
+      }
+      this.#settled();
+    }, LEAVING_MS);
+  }
+
+  /** @param {string} id @returns {boolean} whether it is to leave */
+  #change(id) {
     const [task, row] = [store.get(id), this.rows.get(id)];
     if (!task) {
       // It never came to be.
-      if (row) this.#remove(id);
-      return;
+      this.#drop(id);
+      return false;
     }
     const belongs = this.#kind.passes(task);
     if (row) {
@@ -193,31 +223,16 @@ export class TaskList {
       if (belongs || row.isEditing()) {
         row.element.classList.remove("leaving");
         if (moves) this.#place(row);
-      } else if (task.deleteTime || !store.isPending(id)) {
-        if (row.element.classList.contains("leaving")) return;
-        if (task.deleteTime) this.#remove(id);
-        else this.#leave(id, row);
+      } else if (task.deleteTime) this.#drop(id);
+      else if (!store.isPending(id) && !row.element.classList.contains("leaving")) {
+        row.element.classList.add("leaving");
+        return true;
       }
     } else if (belongs && !this.element.hasAttribute("aria-busy")) {
       const last = this.#lastRow();
-      if (this.#next && last && this.#compare(last.task, task) < 0) return;
-      this.#place(this.#row(task));
-      this.#settled();
+      if (!this.#next || !last || this.#compare(last.task, task) >= 0) this.#place(this.#row(task));
     }
-  }
-
-  /** @param {string} id @param {Row} row */
-  #leave(id, row) {
-    row.element.classList.add("leaving");
-    setTimeout(() => {
-      if (row.element.classList.contains("leaving") && !row.isEditing()) this.#remove(id);
-    }, LEAVING_MS);
-  }
-
-  /** @param {string} id */
-  #remove(id) {
-    this.#drop(id);
-    this.#settled();
+    return false;
   }
 
   /** @param {string} id */
@@ -229,7 +244,8 @@ export class TaskList {
     const next = item.nextElementSibling ?? item.previousElementSibling;
     const hadFocus = item.contains(document.activeElement);
     item.remove();
-    if (hadFocus && next instanceof HTMLElement) next.focus({ preventScroll: true });
+    if (!hadFocus) return;
+    (next instanceof HTMLElement ? next : this.element.closest("main"))?.focus({ preventScroll: true });
   }
 
   #lastRow() {

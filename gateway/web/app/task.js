@@ -29,8 +29,14 @@ export const ORDERS = {
   updated: { label: "Changed last", order: "updated desc" },
 };
 
-/** Lower-cased and without accents. @param {string} text */
-const folded = (text) => text.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "");
+/** The accents that the service takes off; other marks make another letter. */
+const ACCENTS = /[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u0652\u0670\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]/g;
+/** @type {Record<string, string>} */
+const PLAIN = { ς: "σ", ß: "ss", æ: "ae", œ: "oe", ø: "o", đ: "d", ð: "d", þ: "th", ħ: "h", ı: "i", ł: "l", ŧ: "t" };
+
+/** Without case and accents, as the service finds and orders texts. @param {string} text */
+const folded = (text) =>
+  text.toLowerCase().normalize("NFD").replace(ACCENTS, "").normalize("NFC").replace(/[ςßæœøđðþħıłŧ]/g, (letter) => PLAIN[letter] ?? letter);
 
 /** Times are written with as many digits as they need. @param {string | undefined} time */
 const comparable = (time) => (time ?? "").replace(/(\.\d+)?Z$/, (fraction) => `.${fraction.replace(/\D/g, "").padEnd(9, "0")}`);
@@ -90,10 +96,13 @@ export function comparison(order) {
       const difference = compare(field, one, other, sign);
       if (difference !== 0) return difference;
     }
-    const sign = parts[0]?.sign ?? 1;
+    const sign = parts.at(-1)?.sign ?? 1;
     return one.id < other.id ? -sign : one.id > other.id ? sign : 0;
   };
 }
+
+/** Where the service puts a due: a day is at its midnight UTC. @param {Due} due */
+const place = ({ date, dateTime }) => new Date(dateTime || `${date}T00:00Z`).getTime();
 
 /** @param {string} field @param {Task} one @param {Task} other @param {number} sign */
 function compare(field, one, other, sign) {
@@ -107,7 +116,7 @@ function compare(field, one, other, sign) {
     case "due":
       // Without one, last both ways.
       if (!one.due || !other.due) return Number(!one.due) - Number(!other.due);
-      return sign * (beginning(one.due).getTime() - beginning(other.due).getTime());
+      return sign * (place(one.due) - place(other.due));
     case "updated":
       return text(comparable(one.updateTime), comparable(other.updateTime));
     default:

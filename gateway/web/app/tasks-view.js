@@ -1,7 +1,7 @@
 // The tasks: a line for a new one, how many there are, which are shown, and they themselves.
 
 import { bulkBar, Selection } from "./bulk.js";
-import { count } from "./dates.js";
+import { count, everyMinute } from "./dates.js";
 import { element, find } from "./dom.js";
 import * as edits from "./edits.js";
 import { filterBar, fromAddress, isNarrowed, toAddress } from "./filters.js";
@@ -27,6 +27,7 @@ export function tasksView(main, signal) {
       row.element.classList.toggle("selected", selection.has(row.task.id));
     }
     selectButton.setAttribute("aria-pressed", String(selection.isOn));
+    if (!selection.isOn && bulk.bar.contains(document.activeElement)) selectButton.focus();
     bulk.show();
   });
   const summary = element("p", { class: "summary", role: "status" });
@@ -82,8 +83,8 @@ export function tasksView(main, signal) {
     statisticsCards.nav,
     filterControls.bar,
     element("div", { class: "list-head" }, summary, element("div", { class: "tools" }, selectButton, transfer())),
-    bulk.bar,
     list.element,
+    bulk.bar,
   );
 
   /** The row that has the focus. @returns {Row | undefined} */
@@ -102,7 +103,7 @@ export function tasksView(main, signal) {
   /** @param {(row: Row) => void} act */
   const onRow = (act) => () => {
     const row = focused();
-    if (row) act(row);
+    if (row && !row.isEditing()) act(row);
   };
   bind(
     {
@@ -122,5 +123,7 @@ export function tasksView(main, signal) {
     },
     signal,
   );
+  // Which are due today, or late, changes by itself.
+  everyMinute(() => filters.due && list.refresh(), signal);
   void list.load();
 }

@@ -24,7 +24,7 @@ export function trashView(main, signal) {
   );
   main.append(
     element("h1", { tabindex: -1 }, "Trash"),
-    element("p", { class: "quiet" }, "Deleted tasks are gone for good after 30 days."),
+    element("p", { class: "quiet intro" }, "Deleted tasks are gone for good after 30 days."),
     list.element,
   );
   void list.load();

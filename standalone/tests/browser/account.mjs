@@ -31,6 +31,15 @@ await at(SIZES, async (world) => {
   assert.equal(await page.getByText("This one").count(), 1);
   assert.ok((await sessions.first().textContent()).includes("127.0.0.1"));
   await look(world, page, "account");
+  await page.reload();
+  await page.getByRole("button", { name: "Export my data" }).waitFor();
+  const shifted = await page.evaluate(
+    () => new Promise((resolve) => new PerformanceObserver((list) => resolve(list.getEntries().reduce((sum, { value }) => sum + value, 0))).observe({ type: "layout-shift", buffered: true }) ?? setTimeout(resolve, 300, 0)),
+  );
+  assert.ok(shifted < 0.02, `what is there moves by ${shifted}`);
+  await page.keyboard.press("?");
+  await page.getByRole("heading", { name: "Keyboard shortcuts" }).waitFor();
+  await page.keyboard.press("Escape");
   await page.getByRole("button", { name: /^End the session of Safari/ }).first().click();
   await sessions.nth(3).waitFor({ state: "detached" });
   await page.getByRole("button", { name: "End all others" }).click();
@@ -41,6 +50,7 @@ await at(SIZES, async (world) => {
   await page.getByRole("button", { name: "End all others" }).click();
   await page.getByRole("button", { name: "End them" }).click();
   await sessions.nth(1).waitFor({ state: "detached" });
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Sessions", "the focus is kept");
   // They find out by themselves.
   for (const { device, there } of devices) {
     await there.getByText("Your session has ended").waitFor();
@@ -60,10 +70,17 @@ await at(SIZES, async (world) => {
   await next.fill("password1234");
   await page.getByRole("button", { name: "Change the password" }).click();
   await page.getByText("too easy to guess").waitFor();
+  await call(page, "POST", "/v1/auth/login", { email, password: PASSWORD });
+  await page.reload();
+  await sessions.nth(1).waitFor();
+  await current.fill(PASSWORD);
   await next.fill(OTHER);
   await page.getByRole("button", { name: "Change the password" }).click();
   await page.getByText("The password is changed.").first().waitFor();
   assert.equal(await next.inputValue(), "");
+  // It would cover what is next, on a phone.
+  await page.getByRole("button", { name: "Close" }).last().click();
+  await sessions.nth(1).waitFor({ state: "detached" });
 
   // Everything about the person, in a file.
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export my data" }).click()]);
@@ -79,6 +96,7 @@ await at(SIZES, async (world) => {
   await page.getByLabel("Your password", { exact: true }).fill(OTHER);
   await page.getByRole("button", { name: "Erase everything" }).click();
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await page.getByText("Your account is deleted").waitFor();
   assert.deepEqual(await browser.cookies(), []);
   assert.equal((await call(page, "GET", "/v1/tasks")).status, 401);
   await page.goto(`${origin}/sign-in`);

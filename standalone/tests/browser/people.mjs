@@ -38,7 +38,18 @@ await at(SIZES, async (world) => {
   await password.fill("password1234");
   await page.getByRole("button", { name: "Make the account" }).click();
   await page.getByText("too easy to guess").waitFor();
+  assert.ok(!/\.\./.test(await page.locator("form").textContent()), "one full stop");
   assert.ok(await password.evaluate((input) => input === document.activeElement));
+  // How long a password must be may be set otherwise; then that counts.
+  await page.route("**/session/register", (route) =>
+    route.fulfill({ status: 400, contentType: "application/problem+json", body: JSON.stringify({ reason: "PASSWORD_TOO_SHORT", errors: [{ field: "password", description: "must have at least 15 characters" }] }) }),
+  );
+  await password.fill("tiger lamp 99");
+  await page.getByRole("button", { name: "Make the account" }).click();
+  await page.getByText("It must have at least 15 characters.").waitFor();
+  await page.unroute("**/session/register");
+  await password.fill("tiger lamp 9");
+  await page.getByText("3 characters more").waitFor();
   assertQuiet(page, /400 \(Bad Request\)/);
 
   // Sent once, however often it is pressed; then on to where the person was going.
@@ -99,6 +110,8 @@ await at(SIZES, async (world) => {
   await page.getByLabel("New task").fill("Half a thought #idea");
   await page.getByRole("button", { name: "Ada's secret", exact: true }).click();
   await page.getByLabel("Description").fill("Known to few.");
+  const twin = await tab(hers);
+  await row(twin, "Ada's secret").waitFor();
   const another = await context(world);
   const device = await tab(another, "/sign-in");
   await signIn(device, address);
@@ -107,17 +120,26 @@ await at(SIZES, async (world) => {
   await page.getByText("Your session has ended").waitFor();
   assert.ok(!(await page.content()).includes("Ada's"));
   await look(world, page, "session-ended");
-  await signIn(page, address);
-  await page.getByLabel("Description").waitFor();
-  assert.equal(await page.getByLabel("New task").inputValue(), "Half a thought #idea");
-  assert.equal(await page.getByLabel("Description").inputValue(), "Known to few.");
-  assert.equal(new URL(page.url()).search, "?q=secret&sort=title");
+  // Nor when the person signs in in another tab, or loads the page anew.
+  await signIn(twin, address);
+  for (const again of [false, true]) {
+    if (again) await page.reload();
+    await page.getByLabel("Description").waitFor();
+    assert.equal(await page.getByLabel("New task").inputValue(), "Half a thought #idea");
+    assert.equal(await page.getByLabel("Description").inputValue(), "Known to few.");
+    assert.equal(new URL(page.url()).search, "?q=secret&sort=title");
+  }
+  assert.equal(await twin.getByLabel("New task").inputValue(), "", "each tab has its own");
   assertQuiet(page, /401 \(Unauthorized\)/);
+  await twin.close();
   await another.close();
 
   // A way on that leads elsewhere is not taken.
   const crooked = await tab(hers, "/sign-in?next=//example.com/");
   await crooked.getByLabel("New task").waitFor();
   assert.equal(crooked.url(), `${origin}/`);
+  await crooked.goto(`${origin}/sign-in?next=http%3A%2F%2F%5B`);
+  await crooked.getByLabel("New task").waitFor();
+  assertQuiet(crooked);
   await hers.close();
 });

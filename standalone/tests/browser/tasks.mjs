@@ -7,6 +7,12 @@ import { add, assertQuiet, at, call, context, look, register, row, sent, SIZES, 
 
 const titles = (page) => page.locator(".task .title").allTextContents();
 
+/** On a narrow screen the filters stand behind a button. */
+async function unfold(page) {
+  const fold = page.getByRole("button", { name: /^Filter/ });
+  if (await fold.isVisible()) await fold.click();
+}
+
 await at(SIZES, async (world) => {
   const browser = await context(world);
   const page = await tab(browser);
@@ -14,15 +20,33 @@ await at(SIZES, async (world) => {
   await look(world, page, "tasks-empty");
 
   // What is understood is shown before it is sent, and can be turned back into text.
-  await page.getByLabel("New task").fill("Book a table #Dinner !high tomorrow 19:30 fri");
+  await page.getByLabel("New task").fill("Book a table fri #Dinner !high tomorrow 19:30");
   for (const part of [/^dinner/, /^High priority/, /19:30/]) await page.getByRole("button", { name: part }).first().waitFor();
   await look(world, page, "quick-add");
   await page.keyboard.press("Enter");
   await row(page, "Book a table fri").waitFor();
-  await page.getByLabel("New task").fill("Buy sun cream");
+  await page.getByLabel("New task").fill("Watch the sun");
   await page.getByRole("button", { name: /keep “sun” as text/ }).click();
   await page.keyboard.press("Enter");
-  await row(page, "Buy sun cream").waitFor();
+  await row(page, "Watch the sun").waitFor();
+  await row(page, "Watch the sun").hover();
+  await page.getByRole("button", { name: "Delete: Watch the sun" }).click();
+  // A day counts at the end; a number is no tag.
+  for (const [line, title, due] of [
+    ["Buy sun cream", "Buy sun cream"],
+    ["Read today paper tomorrow", "Read today paper", /^tomorrow$/],
+    ["Fix issue #42 next week", "Fix issue #42", /tomorrow|Mon/],
+    ["Call mum Wed, at 9:30pm #calls", "Call mum", /21:30/],
+    ["Meet tomorrow 9am", "Meet", /tomorrow, 0?9:00/],
+  ]) {
+    await add(page, line);
+    if (due) await row(page, title).getByText(due).waitFor();
+    await row(page, title).waitFor();
+    if (!due) continue;
+    await row(page, title).hover();
+    await page.getByRole("button", { name: `Delete: ${title}` }).click();
+    await row(page, title).waitFor({ state: "detached" });
+  }
   await sent(page);
   const { tasks } = (await call(page, "GET", "/v1/tasks")).json;
   const [cream, table] = tasks;
@@ -72,12 +96,22 @@ await at(SIZES, async (world) => {
   await page.getByRole("link", { name: "Trash" }).click();
   await row(page, "Buy sun cream").waitFor();
   await look(world, page, "trash");
+  await page.keyboard.press("?");
+  await page.getByRole("heading", { name: "Keyboard shortcuts" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("u");
+  await row(page, "Buy sun cream").waitFor({ state: "detached" });
+  await page.getByRole("link", { name: "Tasks" }).click();
+  await row(page, "Buy sun cream").hover();
+  await page.getByRole("button", { name: "Delete: Buy sun cream" }).click();
+  await page.getByRole("link", { name: "Trash" }).click();
   await page.getByRole("button", { name: "Restore: Buy sun cream" }).click();
-  await page.getByText("The trash is empty").waitFor();
+  await row(page, "Buy sun cream").waitFor({ state: "detached" });
   await page.getByRole("link", { name: "Tasks" }).click();
   await row(page, "Buy sun cream").waitFor();
 
   // Found, and kept in the address.
+  await unfold(page);
   await page.getByLabel("Sort").selectOption("title");
   await page.waitForFunction(() => document.querySelector(".task .title")?.textContent === "Book a table fri");
   assert.deepEqual(await titles(page), ["Book a table fri", "Buy sun cream", "Pay the rent in time"]);
@@ -99,10 +133,11 @@ await at(SIZES, async (world) => {
   await page.locator(".card.overdue").click();
   await page.getByText("1 task", { exact: true }).waitFor();
   assert.deepEqual(await titles(page), ["Pay the rent in time"]);
-  for (const [name, value, found] of [["Due", "none", ["Buy sun cream"]], ["Priority", "high", ["Book a table fri"]], ["State", "completed", []]]) {
+  for (const [name, value, found] of [["due", "none", ["Buy sun cream"]], ["priority", "high", ["Book a table fri"]]]) {
     await page.goto(new URL("/", page.url()).href);
     await page.getByText("3 tasks", { exact: true }).waitFor();
-    await page.locator(`.filters [name=${name.toLowerCase()}]`).selectOption(value);
+    await unfold(page);
+    await page.locator(`.filters [name=${name}]`).selectOption(value);
     await page.waitForFunction((length) => document.querySelectorAll(".task").length === length && !document.querySelector("[aria-busy]"), found.length);
     assert.deepEqual(await titles(page), found);
   }
@@ -110,8 +145,11 @@ await at(SIZES, async (world) => {
   await page.getByText("3 tasks", { exact: true }).waitFor();
 
   // Several at once.
+  const top = () => page.locator(".task").first().evaluate((item) => item.getBoundingClientRect().top + scrollY);
+  const before = await top();
   await page.getByRole("button", { name: "Select", exact: true }).click();
   await page.getByRole("button", { name: "All shown" }).click();
+  assert.equal(await top(), before, "what is listed stays where it is");
   await page.getByText("3 selected").waitFor();
   await look(world, page, "selecting");
   await page.getByRole("button", { name: "Complete", exact: true }).click();
@@ -167,10 +205,13 @@ await at(SIZES, async (world) => {
   await page.getByRole("button", { name: "Import", exact: true }).click();
   await page.getByText("1 that cannot be used").waitFor();
   await look(world, page, "imported");
+  await page.getByLabel("File", { exact: true }).setInputFiles({ name: "broken.json", mimeType: "application/json", buffer: Buffer.from("{nope") });
+  await page.getByRole("button", { name: "Import", exact: true }).click();
+  await page.getByText(/^Line 1: /).waitFor();
   await page.getByRole("button", { name: "Close" }).last().click();
   await row(page, "From a file").waitFor();
   assert.ok(await page.getByRole("button", { name: "Import and export" }).evaluate((button) => button === document.activeElement), "the focus is back");
-  assertQuiet(page);
+  assertQuiet(page, /400 \(Bad Request\)/);
   await browser.close();
 
   // The same in the dark, and from right to left.

@@ -41,6 +41,16 @@ fn changes_are_seen_everywhere() {
 }
 
 #[test]
+fn nothing_is_lost_while_it_is_away() {
+    tell("away.mjs");
+}
+
+#[test]
+fn what_is_shown_is_so() {
+    tell("exact.mjs");
+}
+
+#[test]
 fn five_thousand_tasks_are_listed() {
     tell("many.mjs");
 }

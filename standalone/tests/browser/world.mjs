@@ -108,6 +108,18 @@ export async function call(page, method, address, body) {
   return { status: answer.status, json: answer.text === "" ? undefined : JSON.parse(answer.text) };
 }
 
+/** Another device of a person: it calls the API, and needs no browser. */
+export async function device(email) {
+  const ask = async (method, address, body, headers = {}) => {
+    const answer = await fetch(origin + address, { method, headers: { "content-type": "application/json", ...headers }, body: body && JSON.stringify(body) });
+    const text = await answer.text();
+    assert.ok(answer.ok, `${method} ${address}: ${text}`);
+    return text === "" ? undefined : JSON.parse(text);
+  };
+  const { tokens } = await ask("POST", "/v1/auth/login", { email, password: PASSWORD });
+  return (method, address, body) => ask(method, address, body, { authorization: `Bearer ${tokens.accessToken}` });
+}
+
 /** No barrier that can be found by a program, nothing wider than the window; and a picture for who looks. */
 export async function look(world, page, name) {
   const barriers = await page.evaluate(async () => {
@@ -118,7 +130,9 @@ export async function look(world, page, name) {
   const widths = world.size === "phone" ? [320, world.viewport.width] : [world.viewport.width];
   for (const width of widths) {
     await page.setViewportSize({ ...world.viewport, width });
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    const overflow = await page.evaluate(() =>
+      Math.max(document.documentElement.scrollWidth - innerWidth, ...[...document.querySelectorAll("dialog, dialog *")].map((part) => part.getBoundingClientRect().right - innerWidth), ...[...document.querySelectorAll("dialog")].map((dialog) => dialog.scrollWidth - dialog.clientWidth)),
+    );
     assert.ok(overflow <= 0, `${name} is ${overflow} pixels wider than ${width}`);
   }
   if (world.size === "phone") {
