@@ -13,7 +13,7 @@ use crate::{
     answer, conditions,
     pages::{Kind, MODULES, PAGES, Page},
     problem::Problem,
-    script_text,
+    sent_text,
 };
 
 /// One document, as it is sent.
@@ -47,7 +47,7 @@ impl Document {
 
     fn of(page: &Page) -> Self {
         let content = match page.kind {
-            Kind::Script | Kind::Style => Bytes::from(script_text::without_comments(page.content)),
+            Kind::Script | Kind::Style => Bytes::from(sent_text::without_comments(page.content)),
             Kind::Html | Kind::Drawing => Bytes::from_static(page.content.as_bytes()),
         };
         Self {

@@ -4,8 +4,9 @@
 //! A request walks through the files in this order:
 //!
 //! 1. [`config`] — what the gateway is told; [`error`] — why it may refuse to start.
-//! 2. `service` — all middleware in one function; `compression`; `probes` — `/livez`, `/readyz`; `documents` — its own
-//!    pages: `pages` — the files of `web/`, `script_text` — how scripts are sent; `openapi` — the document of the routes.
+//! 2. `service` — all middleware in one function; `compression`, `decompression`; `request_head` — what every request must
+//!    be; `probes` — `/livez`, `/readyz`; `documents` — its own
+//!    pages: `pages` — the files of `web/`, `sent_text` — how scripts and styles are sent; `openapi` — the document of the routes.
 //! 3. `routes` — the route table, read from `google.api.http`; `template` — one path pattern; `rpc` — what is called.
 //! 4. `deadline`, `body` — how long the request may take, and what it carries, within limits; `upload` — what is
 //!    passed on as it arrives.
@@ -75,8 +76,8 @@ mod routes;
 mod rpc;
 mod scalar;
 mod scheme;
-mod script_text;
 mod security_headers;
+mod sent_text;
 mod service;
 mod service_token;
 mod stream_channels;

@@ -1,8 +1,8 @@
-//! A script as it is sent: without indentation and the comments that stand on lines of their own, which are for those
-//! who read the source. Their lines stay, empty, so that an error names the line that the file has. A text over several
-//! lines would lose its indentation too, so no module of the app has one.
+//! A script or a style as it is sent: without indentation and a script's comments that stand on lines of their own, which
+//! are for those who read the source. Their lines stay, empty, so that an error names the line that the file has. A text
+//! over several lines would lose its indentation too, so no module of the app has one.
 
-/// The script without them. Nothing else is touched: a comment behind code stays.
+/// The text without them. Nothing else is touched: a comment behind code stays.
 pub(crate) fn without_comments(source: &str) -> String {
     let mut within = false;
     let mut sent = String::with_capacity(source.len());
