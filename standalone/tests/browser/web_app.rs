@@ -70,6 +70,18 @@ fn twenty_tabs_stay_signed_in() {
     process.kill();
 }
 
+#[test]
+fn lighthouse_finds_little_to_mend() {
+    let workspace = Workspace::new();
+    let process = Process::start(workspace.path());
+    let told = browse(
+        "lighthouse.mjs",
+        &[&origin(&process), "accessibility,best-practices", "95"],
+    );
+    assert_eq!(told.lines().count(), 2 * 5, "{told}");
+    process.kill();
+}
+
 /// The types in its comments are right, and are those of the API that is served.
 #[test]
 fn its_types_are_those_of_the_api() {
