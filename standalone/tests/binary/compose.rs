@@ -133,9 +133,14 @@ fn settings() -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
-/// The binaries of the workspace.
+/// The binaries that `cargo build` makes: those of the default members.
 fn binaries() -> BTreeSet<String> {
-    let members = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let members = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("default-members = "));
+    let members: Vec<String> = serde_json::from_str(members.unwrap()).unwrap();
+    let members = members.iter().map(|member| root().join(member));
     let with_main = members.filter(|member| member.join("src/main.rs").exists());
     let binary = |member: PathBuf| {
         let manifest = fs::read_to_string(member.join("Cargo.toml")).unwrap();

@@ -80,17 +80,4 @@ await at({ desktop: SIZES.desktop }, async (world) => {
   await page.locator(".card.active strong", { hasText: "4,999" }).waitFor();
   assertQuiet(page);
   await browser.close();
-
-  // Interactive from nothing: the list is there and can be used.
-  const fresh = await context(world);
-  const visitor = await tab(fresh, "/sign-in");
-  await visitor.getByLabel("E-mail address").waitFor();
-  const times = [];
-  for (let run = 0; run < 3; run += 1) {
-    await visitor.reload();
-    await visitor.getByLabel("E-mail address").waitFor();
-    times.push(await visitor.evaluate(() => performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd));
-  }
-  console.error(`the first view is interactive after ${times.map(Math.round)} ms`);
-  await fresh.close();
 });

@@ -1,0 +1,128 @@
+//! What was found: printed as it comes, kept as JSON, and judged at the end.
+
+use std::{error::Error, fs, path::Path};
+
+use hdrhistogram::Histogram;
+use serde_json::{Value, json};
+
+/// Where results are kept.
+const RESULTS: &str = "target/bench/results.json";
+
+/// What one run found.
+pub(crate) struct Report {
+    machine: Value,
+    figures: Vec<Value>,
+    budgets: Vec<Budget>,
+}
+
+struct Budget {
+    id: &'static str,
+    name: String,
+    unit: &'static str,
+    value: f64,
+    limit: Limit,
+}
+
+#[derive(Clone, Copy)]
+enum Limit {
+    Most(f64),
+    Least(f64),
+}
+
+impl Budget {
+    fn is_met(&self) -> bool {
+        match self.limit {
+            Limit::Most(most) => self.value <= most,
+            Limit::Least(least) => self.value >= least,
+        }
+    }
+
+    fn limit(&self) -> String {
+        match self.limit {
+            Limit::Most(most) => format!("at most {most}"),
+            Limit::Least(least) => format!("at least {least}"),
+        }
+    }
+}
+
+impl Report {
+    /// Nothing yet, on this machine.
+    pub(crate) fn begin() -> Self {
+        let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let models = cpu.lines().filter_map(|line| line.strip_prefix("model name"));
+        let models: Vec<&str> = models.map(|model| model.trim_start_matches([' ', '\t', ':'])).collect();
+        let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        println!(
+            "{} cores, {}; load before: {}",
+            models.len(),
+            models.first().unwrap_or(&"?"),
+            load.trim()
+        );
+        Self {
+            machine: json!({"cores": models.len(), "model": models.first(), "loadBefore": load.trim()}),
+            figures: Vec::new(),
+            budgets: Vec::new(),
+        }
+    }
+
+    /// A figure that no budget is about.
+    pub(crate) fn figure(&mut self, name: &str, unit: &str, value: f64) {
+        println!("      {name:<58} {value:>10.1} {unit}");
+        self.figures.push(json!({"name": name, "unit": unit, "value": value}));
+    }
+
+    /// How long calls took, in microseconds.
+    pub(crate) fn latencies(&mut self, name: &str, latencies: &Histogram<u64>) {
+        let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|quantile| latencies.value_at_quantile(quantile));
+        println!("      {name:<58} p50 {p50} us, p99 {p99} us, p99.9 {p999} us");
+        self.figures
+            .push(json!({"name": name, "unit": "us", "calls": latencies.len(), "p50": p50, "p99": p99, "p99.9": p999}));
+    }
+
+    /// A figure that must not be more than this.
+    pub(crate) fn budget(&mut self, id: &'static str, name: &str, unit: &'static str, value: f64, most: f64) {
+        self.judge(id, name, unit, value, Limit::Most(most));
+    }
+
+    /// A figure that must not be less than this.
+    pub(crate) fn floor(&mut self, id: &'static str, name: &str, unit: &'static str, value: f64, least: f64) {
+        self.judge(id, name, unit, value, Limit::Least(least));
+    }
+
+    fn judge(&mut self, id: &'static str, name: &str, unit: &'static str, value: f64, limit: Limit) {
+        let budget = Budget {
+            id,
+            name: name.to_owned(),
+            unit,
+            value,
+            limit,
+        };
+        print(&budget);
+        self.budgets.push(budget);
+    }
+
+    /// All budgets once more, and everything into a file; whether all are met.
+    pub(crate) fn end(self) -> Result<bool, Box<dyn Error>> {
+        println!();
+        self.budgets.iter().for_each(print);
+        let budgets = self.budgets.iter().map(|budget| {
+            json!({"id": budget.id, "name": budget.name, "unit": budget.unit, "value": budget.value, "limit": budget.limit(),
+                "isMet": budget.is_met()})
+        });
+        let results = json!({"machine": self.machine, "figures": self.figures, "budgets": budgets.collect::<Vec<_>>()});
+        let path = Path::new(RESULTS);
+        fs::create_dir_all(path.parent().unwrap_or(path))?;
+        fs::write(path, serde_json::to_vec_pretty(&results)?)?;
+        println!("\nwritten to {RESULTS}");
+        Ok(self.budgets.iter().all(Budget::is_met))
+    }
+}
+
+fn print(budget: &Budget) {
+    let judged = if budget.is_met() { "met   " } else { "MISSED" };
+    let Budget {
+        id, name, unit, value, ..
+    } = budget;
+    let limit = budget.limit();
+    println!("{id:<5} {name:<58} {value:>10.2} {unit}, {limit}: {judged}");
+}
