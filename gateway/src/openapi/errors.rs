@@ -198,5 +198,11 @@ mod tests {
         assert_eq!(of("SyncTasks")[&410], ["SYNC_TOKEN_EXPIRED"]);
         assert_eq!(of("WatchTasks")[&406], ["NOT_ACCEPTABLE"]);
         assert!(!of("Login")[&401].contains(&"TOKEN_MISSING".to_owned()));
+        assert_eq!(
+            of("Login")[&403],
+            ["CROSS_SITE_REQUEST"],
+            "from a browser with a session"
+        );
+        assert_eq!(of_get[&412], ["ETAG_MISMATCH"], "of a read with an If-Match");
     }
 }

@@ -63,6 +63,10 @@ async fn a_list_that_the_client_has_is_not_sent_again() {
         assert_eq!(answer.header("etag"), Some("\"seven\""), "{condition}");
         assert_eq!(answer.body.is_empty(), status == 304, "{condition}");
     }
+    // Without the header the answer would look like an empty list.
+    let answer = world.send("GET /v1/tasks?knownEtag=seven").await;
+    answer.assert_problem(400, "FIELD_INVALID");
+    assert!(world.task.calls().is_empty());
 }
 
 #[tokio::test]
