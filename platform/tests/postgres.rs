@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -214,4 +215,77 @@ async fn postgres_keeps_times_to_the_microsecond() {
         let expected = Duration::from_micros(micros.unsigned_abs()).as_secs_f64();
         assert!((seconds.abs() - expected).abs() < 0.001, "{seconds} {expected}");
     }
+}
+
+async fn session(database: &Database<Postgres>) -> Result<i32, StoreError> {
+    let read = database.read(|connection| {
+        Box::pin(async {
+            let select = statement::<Postgres>("SELECT pg_backend_pid() AS session");
+            select.one(connection).await?.get("session")
+        })
+    });
+    read.await
+}
+
+/// A server that was away took every connection with it.
+#[tokio::test]
+async fn a_connection_to_postgres_that_died_while_it_was_idle_is_replaced() {
+    let database = entries().await;
+    let died = session(&database).await.unwrap();
+    let url = postgres_database(&NEW).await;
+    let other = Postgres::open(&url, &NEW).await.unwrap();
+    let ended = other.read(move |connection| {
+        Box::pin(async move {
+            let end = statement::<Postgres>("SELECT pg_terminate_backend($1) AS ended").bind(died);
+            end.one(connection).await?.get::<bool>("ended")
+        })
+    });
+    assert!(ended.await.unwrap());
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_ne!(session(&database).await.unwrap(), died);
+}
+
+/// One that died under a read is not given to the next.
+#[tokio::test]
+async fn a_connection_to_postgres_that_died_in_use_is_replaced() {
+    let database = entries().await;
+    let read = database.read(|connection| {
+        Box::pin(async {
+            let end = statement::<Postgres>("SELECT pg_terminate_backend(pg_backend_pid()) AS ended");
+            end.one(connection).await?.get::<bool>("ended")
+        })
+    });
+    assert!(matches!(read.await, Err(StoreError::Unavailable(_))));
+    for _ in 0..32 {
+        session(&database).await.unwrap();
+    }
+}
+
+/// What a caller that gave up left on a connection is no answer to the next; nor is a new connection needed each time.
+#[tokio::test]
+async fn reads_of_postgres_that_are_given_up_leave_their_connections_good() {
+    let database = entries().await;
+    let mut sessions = HashSet::new();
+    for round in 0..200_i32 {
+        let read = database.read(move |connection| {
+            Box::pin(async move {
+                let select = statement::<Postgres>("SELECT pg_sleep($1), -1 AS number");
+                let slow = select.bind(f64::from(round % 5) / 1e3).one(connection).await?;
+                slow.get::<i32>("number")
+            })
+        });
+        let patience = Duration::from_micros(u64::from(round.unsigned_abs()) * 20);
+        tokio::time::timeout(patience, read).await.ok();
+        let read = database.read(move |connection| {
+            Box::pin(async move {
+                let select = statement::<Postgres>("SELECT $1 AS number, pg_backend_pid() AS session");
+                let row = select.bind(round).one(connection).await?;
+                Ok((row.get::<i32>("number")?, row.get::<i32>("session")?))
+            })
+        });
+        let (number, session) = read.await.unwrap();
+        assert_eq!(number, round);
+        sessions.insert(session);
+    }
+    assert!(sessions.len() <= 16, "{} sessions", sessions.len());
 }

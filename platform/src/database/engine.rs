@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use sqlx::{Connection as _, Decode, Encode, Pool, Postgres, SqlStr, Sqlite, Type, pool::PoolConnection};
+use sqlx::{Connection as _, Decode, Encode, Postgres, SqlStr, Sqlite, Type};
 use tokio::{
     sync::{Semaphore, oneshot},
     time::{Instant, timeout},
@@ -17,6 +17,7 @@ use tokio::{
 
 use super::{
     Connection, Schema, Settlement, StoreError, Transaction,
+    pool::{Lease, Pool},
     write::{Job, enqueue},
 };
 use crate::configuration::DatabaseUrl;
@@ -99,43 +100,6 @@ pub(super) trait Writer<E: Engine>: Send + Sync {
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(7);
 /// How long a long read waits for its place, and how long it then may take: as long as the statements of the server.
 const LONG_READ_TIMEOUT: Duration = Duration::from_secs(5);
-/// Before a connection goes back to its pool it must answer once more.
-const RETURN_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// A connection out of a pool. One that does not answer when it is given back is closed; sqlx by itself would wait for
-/// the answer for ever, and keep the connection's place.
-pub(super) struct Lease<E: Engine>(Option<PoolConnection<E>>);
-
-impl<E: Engine> Lease<E> {
-    /// Whatever keeps a connection from being had, the database cannot be used just now.
-    pub(super) async fn take(pool: &Pool<E>) -> Result<Self, StoreError> {
-        match pool.acquire().await {
-            Ok(connection) => Ok(Self(Some(connection))),
-            Err(error) => Err(StoreError::Unavailable(error.to_string())),
-        }
-    }
-
-    pub(super) fn connection(&mut self) -> &mut E::Connection {
-        #[expect(clippy::expect_used, reason = "it is taken out only when the lease ends")]
-        self.0.as_mut().expect("a lease has its connection")
-    }
-
-    /// Ends the connection with the lease: it was left in the middle of something.
-    pub(super) fn discard(mut self) {
-        if let Some(mut connection) = self.0.take() {
-            connection.close_on_drop();
-        }
-    }
-}
-
-impl<E: Engine> Drop for Lease<E> {
-    fn drop(&mut self) {
-        if let Some(mut connection) = self.0.take() {
-            tokio::spawn(async move { timeout(RETURN_TIMEOUT, connection.return_to_pool()).await.ok() });
-        }
-    }
-}
-
 /// The lease of a long read. Cut off, it ends the statement that runs, and the connection with it.
 struct LongRead<E: Engine> {
     lease: Option<Lease<E>>,
@@ -155,8 +119,10 @@ impl<E: Engine> LongRead<E> {
         self.lease.as_mut().expect("a long read has its lease").connection()
     }
 
-    fn finish(mut self) {
-        drop(self.lease.take());
+    fn finish<T>(mut self, outcome: &Result<T, sqlx::Error>) {
+        if let Some(lease) = self.lease.take() {
+            lease.end(outcome);
+        }
     }
 }
 
@@ -174,11 +140,11 @@ impl<E: Engine> Drop for LongRead<E> {
 pub(super) enum Reading {
     /// Within the call: nothing is left behind when its caller gives up.
     Attached,
-    /// On a task of its own, which goes on when the caller gives up. Cut off in its middle, the opening of a connection
-    /// would be paid for in vain, and a BEGIN on its way would leave a transaction that nobody knows of.
+    /// As a transaction, to stay on one session of the server, on a task of its own, which goes on when the caller gives
+    /// up: a BEGIN cut off on its way would leave a transaction that nobody knows of.
     Detached {
-        /// How it begins a transaction, where it needs one to stay on one session of the server.
-        begin: Option<&'static str>,
+        /// How it begins.
+        begin: &'static str,
     },
 }
 
@@ -209,18 +175,17 @@ impl<E: Engine> Database<E> {
         operation: impl for<'c> FnOnce(&'c mut Connection<'c, E>) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
     ) -> Result<T, StoreError> {
         let Reading::Detached { begin } = self.reading else {
-            let mut lease = Lease::take(&self.readers).await?;
-            return Ok(operation(&mut Connection::new(lease.connection(), true)).await?);
+            return read(self.readers.take().await?, None, operation).await;
         };
         let (answer, answered) = oneshot::channel();
         let readers = self.readers.clone();
         tokio::spawn(async move {
-            let lease = Lease::take(&readers).await;
+            let lease = readers.take().await;
             if answer.is_closed() {
                 return;
             }
             let found = match lease {
-                Ok(lease) => read(lease, begin, operation).await,
+                Ok(lease) => read(lease, Some(begin), operation).await,
                 Err(error) => Err(error),
             };
             // A caller that gave up does not want to know.
@@ -253,13 +218,13 @@ impl<E: Engine> Database<E> {
                 })
                 .await;
         }
-        let mut long = LongRead::new(Lease::take(&self.readers).await?);
+        let mut long = LongRead::new(self.readers.take().await?);
         let deadline = Instant::now() + LONG_READ_TIMEOUT;
         let abandoned = long.abandoned.clone();
         E::limit(long.connection(), deadline, abandoned).await?;
         let found = operation(&mut Connection::new(long.connection(), true)).await;
         E::lift_limit(long.connection()).await?;
-        long.finish();
+        long.finish(&found);
         Ok(found?)
     }
 
@@ -309,6 +274,7 @@ async fn read<E: Engine, T: Send>(
         Ok(found)
     };
     if let Ok(found) = timeout(ANSWER_TIMEOUT, read).await {
+        lease.end(&found);
         return Ok(found?);
     }
     lease.discard();

@@ -9,6 +9,7 @@ mod engine;
 mod error;
 mod import;
 mod migrations;
+mod pool;
 mod postgres;
 mod service_database;
 mod sqlite;

@@ -1,14 +1,15 @@
 //! `PostgreSQL`: a pool of connections; each write is a transaction of its own, run again after a conflict.
 
 use std::{
+    io,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
 use futures_util::future::BoxFuture;
 use sqlx::{
-    Arguments as _, ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres, Row as _, SqlStr,
-    postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
+    Arguments as _, ConnectOptions as _, Connection as _, PgConnection, Postgres, Row as _, SqlStr,
+    postgres::{PgArguments, PgConnectOptions, PgRow},
     query_with, raw_sql,
 };
 use tokio::{
@@ -19,14 +20,21 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     Bind, Column, Connection, Database, Engine, Job, JobFailure, Ran, Schema, StoreError,
-    engine::{ANSWER_TIMEOUT, Lease, Reading, Writer},
+    engine::{ANSWER_TIMEOUT, Reading, Writer},
     migrations::{AppliedStep, check_version, migrator},
+    pool::{Keeping, Pool},
     statement,
 };
 use crate::configuration::{DatabasePooler, DatabaseUrl, PostgresUrl};
 
 /// How long a call waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Whether a connection still is one is asked when it was not used for so long.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// How long to wait before a server that starts is asked again.
+const CONNECT_PAUSE: Duration = Duration::from_millis(50);
+/// cannot_connect_now
+const STARTING: &str = "57P03";
 /// Connections are replaced by and by, so that those behind a balancer spread again.
 const MAX_CONNECTION_AGE: Duration = Duration::from_mins(30);
 /// A statement that takes longer is cancelled by the server, well within the deadline that calls get by default; one
@@ -64,11 +72,14 @@ impl Sessions {
         }
     }
 
-    fn begin_read(self) -> Option<&'static str> {
-        (!self.stay()).then_some(
-            "BEGIN READ ONLY; SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '3s'; \
-             SET LOCAL idle_in_transaction_session_timeout = '10s'",
-        )
+    fn reading(self) -> Reading {
+        match self.0 {
+            DatabasePooler::None => Reading::Attached,
+            DatabasePooler::Transaction => Reading::Detached {
+                begin: "BEGIN READ ONLY; SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '3s'; \
+                        SET LOCAL idle_in_transaction_session_timeout = '10s'",
+            },
+        }
     }
 }
 
@@ -76,27 +87,18 @@ impl Engine for Postgres {
     async fn open(url: &DatabaseUrl, schema: &Schema) -> Result<Database<Self>, StoreError> {
         let url = postgres(url)?;
         let sessions = Sessions(url.pooler);
-        let pool = PgPoolOptions::new()
-            .max_connections(url.max_connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .max_lifetime(MAX_CONNECTION_AGE)
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    // A session that is shared gets them with each transaction.
-                    if sessions.stay() {
-                        raw_sql(TIMEOUTS).execute(connection).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .connect_with(options(url))
-            .await?;
+        let options = options(url);
+        let pool = Pool::new(Keeping {
+            open: Box::new(move || Box::pin(connect(options.clone(), sessions))),
+            most: url.max_connections as usize,
+            wait: ACQUIRE_TIMEOUT,
+            max_age: MAX_CONNECTION_AGE,
+            trusted_for: TRUSTED_FOR,
+        })?;
         let database = Database {
             readers: pool.clone(),
             long_reads: Arc::new(Semaphore::new((url.max_connections as usize / 2).max(1))),
-            reading: Reading::Detached {
-                begin: sessions.begin_read(),
-            },
+            reading: sessions.reading(),
             writer: Arc::new(PostgresWriter {
                 pool,
                 sessions,
@@ -199,6 +201,29 @@ pub(super) fn options(url: &PostgresUrl) -> PgConnectOptions {
     }
 }
 
+/// A connection. A server that is about to start is waited for, as long as the caller waits.
+async fn connect(options: PgConnectOptions, sessions: Sessions) -> Result<PgConnection, sqlx::Error> {
+    let mut connection = loop {
+        match options.connect().await {
+            Err(error) if is_starting(&error) => sleep(CONNECT_PAUSE).await,
+            connected => break connected?,
+        }
+    };
+    // A session that is shared gets them with each transaction.
+    if sessions.stay() {
+        raw_sql(TIMEOUTS).execute(&mut connection).await?;
+    }
+    Ok(connection)
+}
+
+fn is_starting(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code == STARTING),
+        _ => false,
+    }
+}
+
 /// Two connections of ours must not meet on one session of the server, unless it is known that they may.
 async fn check_sessions(url: &PostgresUrl) -> Result<(), StoreError> {
     if url.pooler == DatabasePooler::Transaction {
@@ -246,7 +271,7 @@ async fn applied_steps(connection: &mut Connection<'_, Postgres>) -> Result<Vec<
 }
 
 struct PostgresWriter {
-    pool: PgPool,
+    pool: Pool<Postgres>,
     sessions: Sessions,
     places: Arc<Semaphore>,
     running: TaskTracker,
@@ -275,7 +300,7 @@ impl Writer<Postgres> for PostgresWriter {
     }
 }
 
-async fn run(pool: &PgPool, sessions: Sessions, mut job: Box<dyn Job<Postgres>>) {
+async fn run(pool: &Pool<Postgres>, sessions: Sessions, mut job: Box<dyn Job<Postgres>>) {
     let deadline = Instant::now() + CONFLICT_DEADLINE;
     let mut pause = FIRST_PAUSE;
     let stored = loop {
@@ -319,8 +344,8 @@ impl From<sqlx::Error> for Failed {
     }
 }
 
-async fn run_once(pool: &PgPool, sessions: Sessions, job: &mut dyn Job<Postgres>) -> Result<Ran, Failed> {
-    let lease = Lease::take(pool).await;
+async fn run_once(pool: &Pool<Postgres>, sessions: Sessions, job: &mut dyn Job<Postgres>) -> Result<Ran, Failed> {
+    let lease = pool.take().await;
     let mut lease = lease.map_err(|error| Failed::Unavailable(error.to_string()))?;
     let connection: &mut PgConnection = lease.connection();
     let run = async {
@@ -336,6 +361,7 @@ async fn run_once(pool: &PgPool, sessions: Sessions, job: &mut dyn Job<Postgres>
         Ok(ran)
     };
     if let Ok(ran) = timeout(ANSWER_TIMEOUT, run).await {
+        lease.end(&ran);
         return ran;
     }
     lease.discard();

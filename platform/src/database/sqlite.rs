@@ -17,9 +17,7 @@ use std::{
 use futures_util::{FutureExt as _, future::BoxFuture};
 use sqlx::{
     Arguments as _, ConnectOptions as _, Connection as _, Row as _, SqlStr, Sqlite, SqliteConnection, query_with,
-    sqlite::{
-        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-    },
+    sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous},
 };
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -31,6 +29,7 @@ use super::{
     Bind, Column, Connection, Database, Engine, Job, JobFailure, Ran, Schema, StoreError,
     engine::{Reading, Writer},
     migrations::migrator,
+    pool::{Keeping, Pool},
 };
 use crate::configuration::DatabaseUrl;
 
@@ -58,13 +57,18 @@ impl Engine for Sqlite {
         let connection = migrated(&options, schema).await?;
         let cores = available_parallelism().map_or(2, std::num::NonZero::get).max(2);
         let long_reads = cores / 2;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(u32::try_from(cores + long_reads).unwrap_or(u32::MAX))
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            // A connection to a file does not die; the ping would cost as much as the query.
-            .test_before_acquire(false)
-            .connect_with(options.pragma("query_only", "on"))
-            .await?;
+        let options = options.pragma("query_only", "on");
+        let readers = Pool::new(Keeping {
+            open: Box::new(move || {
+                let options = options.clone();
+                Box::pin(async move { options.connect().await })
+            }),
+            most: cores + long_reads,
+            wait: ACQUIRE_TIMEOUT,
+            // A connection to a file does not die.
+            max_age: Duration::MAX,
+            trusted_for: Duration::MAX,
+        })?;
         Ok(Database {
             readers,
             long_reads: Arc::new(Semaphore::new(long_reads)),
