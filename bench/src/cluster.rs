@@ -18,18 +18,25 @@ use crate::{
 
 /// Of 32 bytes, in base64. Nobody's secret.
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+/// Everybody's.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// So many tasks at once.
 const BATCH: usize = 100;
 
 /// The services, until this is dropped.
 pub(crate) struct Cluster {
     pub(crate) task: Running,
-    _auth: Running,
+    pub(crate) auth: Running,
     /// Where the tasks are.
     pub(crate) task_database: String,
-    auth_address: String,
-    task_address: String,
-    _directory: TempDir,
+    /// Where the accounts are.
+    pub(crate) auth_database: String,
+    pub(crate) auth_address: String,
+    pub(crate) task_address: String,
+    /// Where task-service tells its metrics: `127.0.0.1:50062`.
+    pub(crate) task_admin: String,
+    core: usize,
+    directory: TempDir,
 }
 
 /// A connection to task-service.
@@ -39,7 +46,8 @@ pub(crate) type TaskClient = TaskServiceClient<Channel>;
 #[derive(Clone)]
 pub(crate) struct Person {
     pub(crate) id: String,
-    bearer: String,
+    pub(crate) bearer: String,
+    pub(crate) refresh_token: String,
 }
 
 impl Person {
@@ -67,8 +75,8 @@ pub(crate) fn without_settings(mut command: Command) -> Command {
 }
 
 impl Cluster {
-    /// On embedded SQLite, or in two new databases of a server.
-    pub(crate) async fn start(postgres: Option<&Postgres>) -> Result<Self, Box<dyn Error>> {
+    /// On a core; on embedded SQLite, or in two new databases of a server.
+    pub(crate) async fn start(core: usize, postgres: Option<&Postgres>) -> Result<Self, Box<dyn Error>> {
         let directory = TempDir::new()?;
         let (auth, task) = match postgres {
             None => {
@@ -80,21 +88,50 @@ impl Cluster {
                 (auth, server.database().await?)
             }
         };
-        let settings = [
-            ("HOLDFAST_AUTH_DATABASE_URL", &*auth),
-            ("HOLDFAST_TASK_DATABASE_URL", &*task),
-        ];
-        let (auth_service, auth_address) = service("auth-service", directory.path(), &settings)?;
-        let of_auth = [&settings[..], &[("HOLDFAST_AUTH_ADDR", &*auth_address)]].concat();
-        let (task_service, task_address) = service("task-service", directory.path(), &of_auth)?;
+        let databases = databases(&auth, &task);
+        let (auth_service, auth_address, _) = service("auth-service", core, directory.path(), &databases)?;
+        let of_auth = [&databases[..], &[("HOLDFAST_AUTH_ADDR", &*auth_address)]].concat();
+        let (task_service, task_address, task_admin) = service("task-service", core, directory.path(), &of_auth)?;
         Ok(Self {
             task: task_service,
-            _auth: auth_service,
+            auth: auth_service,
             task_database: task,
+            auth_database: auth,
             auth_address,
             task_address,
-            _directory: directory,
+            task_admin,
+            core,
+            directory,
         })
+    }
+
+    /// Until [`Self::start_tasks`], nothing serves the tasks.
+    pub(crate) fn stop_tasks(&mut self) {
+        self.task.stop();
+    }
+
+    /// Serves them again.
+    pub(crate) fn start_tasks(&mut self) -> Result<(), Box<dyn Error>> {
+        (self.task, self.task_address, self.task_admin) = self.replica()?;
+        Ok(())
+    }
+
+    /// One more task-service on the same database, its address, and that of its metrics.
+    pub(crate) fn replica(&self) -> Result<(Running, String, String), Box<dyn Error>> {
+        let databases = databases(&self.auth_database, &self.task_database);
+        let settings = [&databases[..], &[("HOLDFAST_AUTH_ADDR", &*self.auth_address)]].concat();
+        service("task-service", self.core, self.directory.path(), &settings)
+    }
+
+    /// A gateway to the services, on a core, and its address.
+    pub(crate) fn gateway(&self, core: usize) -> Result<(Running, String), Box<dyn Error>> {
+        let settings = [
+            ("HOLDFAST_AUTH_ADDR", &*self.auth_address),
+            ("HOLDFAST_TASK_ADDR", &*self.task_address),
+        ];
+        let mut running = Running::start(&mut command("gateway", core, self.directory.path(), &settings)?)?;
+        let address = running.address()?;
+        Ok((running, address.to_string()))
     }
 
     /// Somebody new, with so many tasks.
@@ -102,7 +139,7 @@ impl Cluster {
         let mut accounts = AuthServiceClient::new(connect(&self.auth_address).await?);
         let request = RegisterRequest {
             email: format!("{name}@example.com"),
-            password: "correct horse battery staple".to_owned(),
+            password: PASSWORD.to_owned(),
             display_name: String::new(),
         };
         let registered = accounts.register(request).await?.into_inner();
@@ -113,6 +150,7 @@ impl Cluster {
         let person = Person {
             id: user.id,
             bearer: format!("Bearer {}", tokens.access_token),
+            refresh_token: tokens.refresh_token,
         };
         let mut service = TaskServiceClient::new(connect(&self.task_address).await?);
         for first in (0..tasks).step_by(BATCH) {
@@ -144,35 +182,48 @@ pub(crate) async fn connections(address: &str) -> Result<Vec<TaskClient>, Box<dy
     Ok(clients)
 }
 
-async fn connect(address: &str) -> Result<Channel, Box<dyn Error>> {
+pub(crate) async fn connect(address: &str) -> Result<Channel, Box<dyn Error>> {
     Ok(Endpoint::from_shared(address.to_owned())?
         .tcp_nodelay(true)
         .connect()
         .await?)
 }
 
-/// A service, and its address.
-fn service(name: &str, directory: &Path, settings: &[(&str, &str)]) -> Result<(Running, String), Box<dyn Error>> {
-    let command = || {
-        let mut command = without_settings(cores::on(cores::SERVING, binary(name)?));
-        command.envs(settings.iter().copied());
-        for listen in ["AUTH", "TASK", "ADMIN"] {
-            command.env(format!("HOLDFAST_{listen}_LISTEN"), "127.0.0.1:0");
-        }
-        command
-            .env("HOLDFAST_DATA_DIR", directory)
-            .env("HOLDFAST_MASTER_KEY", format!("bench:{KEY}"))
-            .env("HOLDFAST_SERVICE_KEY", KEY)
-            .env("HOLDFAST_ACCESS_TOKEN_TTL", "1h")
-            .env("HOLDFAST_THROTTLE_EXEMPT", "127.0.0.0/8")
-            .env("HOLDFAST_LOG", "error");
-        Ok::<_, std::io::Error>(command)
-    };
-    let migrated = command()?.arg("migrate").output()?;
+fn databases<'a>(auth: &'a str, task: &'a str) -> [(&'static str, &'a str); 2] {
+    [
+        ("HOLDFAST_AUTH_DATABASE_URL", auth),
+        ("HOLDFAST_TASK_DATABASE_URL", task),
+    ]
+}
+
+/// A service, its address, and that of its metrics.
+fn service(
+    name: &str,
+    core: usize,
+    directory: &Path,
+    settings: &[(&str, &str)],
+) -> Result<(Running, String, String), Box<dyn Error>> {
+    let migrated = command(name, core, directory, settings)?.arg("migrate").output()?;
     if !migrated.status.success() {
         return Err(format!("{name} migrate: {}", String::from_utf8_lossy(&migrated.stderr)).into());
     }
-    let mut running = Running::start(&mut command()?)?;
-    let address = running.address()?;
-    Ok((running, format!("http://{address}")))
+    let mut running = Running::start(&mut command(name, core, directory, settings)?)?;
+    let (address, admin) = (running.address()?, running.address()?);
+    Ok((running, format!("http://{address}"), admin.to_string()))
+}
+
+fn command(name: &str, core: usize, directory: &Path, settings: &[(&str, &str)]) -> std::io::Result<Command> {
+    let mut command = without_settings(cores::on(core, binary(name)?));
+    command.envs(settings.iter().copied());
+    for listen in ["AUTH", "TASK", "GATEWAY", "ADMIN"] {
+        command.env(format!("HOLDFAST_{listen}_LISTEN"), "127.0.0.1:0");
+    }
+    command
+        .env("HOLDFAST_DATA_DIR", directory)
+        .env("HOLDFAST_MASTER_KEY", format!("bench:{KEY}"))
+        .env("HOLDFAST_SERVICE_KEY", KEY)
+        .env("HOLDFAST_ACCESS_TOKEN_TTL", "1h")
+        .env("HOLDFAST_THROTTLE_EXEMPT", "127.0.0.0/8")
+        .env("HOLDFAST_LOG", "error");
+    Ok(command)
 }

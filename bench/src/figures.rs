@@ -24,7 +24,20 @@ pub(crate) fn task(number: usize) -> Task {
 }
 
 /// The one in the middle.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// From the least to the most.
+pub(crate) fn spread(values: &[f64]) -> f64 {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    most - least
+}
+
+/// What of each round is to what of the same round.
+pub(crate) fn ratios(parts: &[f64], wholes: &[f64]) -> Vec<f64> {
+    parts.iter().zip(wholes).map(|(part, whole)| part / whole).collect()
 }

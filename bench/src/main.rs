@@ -6,21 +6,32 @@
 
 #![expect(clippy::print_stdout, reason = "the figures are what this is for")]
 
+mod accounts;
 mod cluster;
 mod cores;
+mod crowd;
 mod figures;
+mod gateway;
 mod limits;
 mod load;
+mod peers;
 mod postgres;
 mod reads;
+mod replicas;
 mod report;
+mod rest;
 mod running;
+mod seed;
+mod size;
 mod start;
+mod verification;
+mod watchers;
 mod web;
+mod writes;
 
 use std::{error::Error, net::SocketAddr, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 /// What can be run.
 #[derive(Parser)]
@@ -33,15 +44,50 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum What {
     /// Every budget, by short measurements
-    Quick,
+    Quick { parts: Vec<Part> },
     /// Every budget, by measurements of which the median counts
-    Full,
+    Full { parts: Vec<Part> },
+    /// FastAPI and Better Auth, where they are installed
+    Peers,
     /// The bare limit of a gRPC service: it answers the same to everybody
     #[command(hide = true)]
     Echo { listen: SocketAddr },
     /// The bare limit of a database: the statements of reads, without a service
     #[command(hide = true)]
     Statements(limits::statements::Arguments),
+    /// The bare limit of a database: the statements of writes, without a service
+    #[command(hide = true)]
+    Writes(limits::writes::Arguments),
+    /// The bare limit of a sign-in
+    #[command(hide = true)]
+    Hashing { milliseconds: u64 },
+}
+
+/// What is measured by itself. All, if none is named.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// P9
+    Start,
+    /// The web app
+    Web,
+    /// P1
+    Verification,
+    /// P2, P3
+    Reads,
+    /// P4
+    Writes,
+    /// P6, P7
+    Accounts,
+    /// P5
+    Gateway,
+    /// P10
+    Watchers,
+    /// P12
+    Replicas,
+    /// P8, P13
+    Size,
+    /// Very many people
+    People,
 }
 
 #[tokio::main]
@@ -58,21 +104,69 @@ async fn main() -> ExitCode {
 
 /// Whether every budget is met.
 async fn run(what: What) -> Result<bool, Box<dyn Error>> {
-    let effort = match what {
+    let (effort, parts) = match what {
         What::Echo { listen } => {
-            limits::echo::serve(listen).await?;
+            limits::service::serve(listen).await?;
             return Ok(true);
         }
         What::Statements(arguments) => {
             limits::statements::run(&arguments).await?;
             return Ok(true);
         }
-        What::Quick => load::Effort::QUICK,
-        What::Full => load::Effort::FULL,
+        What::Writes(arguments) => {
+            limits::writes::run(&arguments).await?;
+            return Ok(true);
+        }
+        What::Hashing { milliseconds } => {
+            limits::hashing::run(milliseconds)?;
+            return Ok(true);
+        }
+        What::Quick { parts } => (load::Effort::QUICK, parts),
+        What::Full { parts } => (load::Effort::FULL, parts),
+        What::Peers => {
+            let mut report = report::Report::begin();
+            cores::stay_on(cores::LOADING)?;
+            let server = postgres::Postgres::start()?;
+            peers::measure(&mut report, load::Effort::PEERS, &server).await?;
+            return report.end();
+        }
     };
+    let is_wanted = |part| parts.is_empty() || parts.contains(&part);
     let mut report = report::Report::begin();
-    start::measure(&mut report)?;
-    web::measure(&mut report, effort)?;
-    reads::measure(&mut report, effort).await?;
+    if is_wanted(Part::Start) {
+        start::measure(&mut report)?;
+    }
+    if is_wanted(Part::Web) {
+        web::measure(&mut report, effort)?;
+    }
+    cores::stay_on(cores::LOADING)?;
+    let server = postgres::Postgres::start()?;
+    if is_wanted(Part::Verification) {
+        verification::measure(&mut report, effort).await?;
+    }
+    if is_wanted(Part::Reads) {
+        reads::measure(&mut report, effort, &server).await?;
+    }
+    if is_wanted(Part::Writes) {
+        writes::measure(&mut report, effort, &server).await?;
+    }
+    if is_wanted(Part::Accounts) {
+        accounts::measure(&mut report, effort, &server).await?;
+    }
+    if is_wanted(Part::Gateway) {
+        gateway::measure(&mut report, effort).await?;
+    }
+    if is_wanted(Part::Watchers) {
+        watchers::measure(&mut report, effort).await?;
+    }
+    if is_wanted(Part::Replicas) {
+        replicas::measure(&mut report, effort, &server).await?;
+    }
+    if is_wanted(Part::People) {
+        crowd::measure(&mut report, effort, &server).await?;
+    }
+    if is_wanted(Part::Size) {
+        size::measure(&mut report, effort, &server).await?;
+    }
     report.end()
 }

@@ -40,6 +40,11 @@ impl Postgres {
         Ok(self.address(&name))
     }
 
+    /// Where its socket is.
+    pub(crate) fn directory(&self) -> &str {
+        &self.directory
+    }
+
     fn address(&self, database: &str) -> String {
         format!("postgres://postgres@localhost/{database}?host={}", self.directory)
     }

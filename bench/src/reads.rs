@@ -5,9 +5,10 @@ use std::error::Error;
 use proto::task::v1::{GetTaskRequest, ListTasksRequest};
 
 use crate::{
-    cluster::{Cluster, Person, TaskClient, binary, connections},
+    cluster::{Cluster, Person, TaskClient, connections},
     cores,
-    figures::{CALLERS, PAGE, median},
+    figures::{CALLERS, PAGE, ratios},
+    limits::{echo, measured},
     load::{Effort, Outcome, closed},
     postgres::Postgres,
     report::Report,
@@ -24,15 +25,11 @@ enum Read {
 }
 
 /// Both reads, on both engines.
-pub(crate) async fn measure(report: &mut Report, effort: Effort) -> Result<(), Box<dyn Error>> {
-    cores::stay_on(cores::LOADING)?;
-    let server = Postgres::start()?;
-    for (engine, server) in [("SQLite", None), ("PostgreSQL", Some(&server))] {
-        let cluster = Cluster::start(server).await?;
+pub(crate) async fn measure(report: &mut Report, effort: Effort, server: &Postgres) -> Result<(), Box<dyn Error>> {
+    for (engine, server) in [("SQLite", None), ("PostgreSQL", Some(server))] {
+        let cluster = Cluster::start(cores::SERVING, server).await?;
         let person = cluster.person("ada", TASKS).await?;
-        let mut command = cores::on(cores::SERVING, binary("bench")?);
-        let mut echo = Running::start(command.args(["echo", "127.0.0.1:0"]))?;
-        let echo_address = format!("http://{}", echo.address()?);
+        let (echo, echo_address) = echo()?;
         for (read, id, name, most) in [
             (Read::Get, "P2", "GetTask", 1.25),
             (Read::Page, "P3", "ListTasks of 50", 1.3),
@@ -48,21 +45,54 @@ pub(crate) async fn measure(report: &mut Report, effort: Effort) -> Result<(), B
                 let latencies = called.latencies;
                 report.latencies(&format!("{name}, {engine}"), &latencies);
             }
-            let (bare, statement, whole) = (median(bare), median(statement), median(whole));
-            report.figure(&format!("{name}: bare tonic"), "us", bare);
-            report.figure(&format!("{name}, {engine}: bare sqlx"), "us", statement);
-            report.figure(&format!("{name}, {engine}"), "us", whole);
-            report.figure(&format!("{name}, {engine}"), "calls/s on a core", median(rate));
-            report.budget(
-                id,
-                &format!("{name}, {engine}: to the sum of its parts"),
-                "times",
-                whole / (bare + statement),
-                most,
-            );
+            let parts: Vec<f64> = bare
+                .iter()
+                .zip(&statement)
+                .map(|(bare, statement)| bare + statement)
+                .collect();
+            report.figure(&format!("{name}: bare tonic"), "us", &bare);
+            report.figure(&format!("{name}, {engine}: bare sqlx"), "us", &statement);
+            report.figure(&format!("{name}, {engine}"), "us", &whole);
+            report.figure(&format!("{name}, {engine}"), "calls/s on a core", &rate);
+            let name = format!("{name}, {engine}: to the sum of its parts");
+            report.budget(id, &name, "times", &ratios(&whole, &parts), most);
         }
     }
     Ok(())
+}
+
+/// Has the tasks of a page got one by one.
+pub(crate) async fn get(
+    effort: Effort,
+    server: &Running,
+    connections: Vec<TaskClient>,
+    person: &Person,
+) -> Result<Outcome, Box<dyn Error>> {
+    call(Read::Get, effort, server, connections, person).await
+}
+
+/// The CPU times of a page, in microseconds.
+pub(crate) struct Page {
+    pub(crate) bare: f64,
+    pub(crate) statement: f64,
+    pub(crate) whole: f64,
+}
+
+/// A page, by the bare service, by the bare statement, and by task-service.
+pub(crate) async fn page(
+    effort: Effort,
+    echo: &Running,
+    echo_address: &str,
+    cluster: &Cluster,
+    person: &Person,
+) -> Result<Page, Box<dyn Error>> {
+    let bare = call(Read::Page, effort, echo, connections(echo_address).await?, person).await?;
+    let whole = call(Read::Page, effort, &cluster.task, cluster.connections().await?, person).await?;
+    Ok(Page {
+        bare: bare.cpu,
+        statement: statements(Read::Page, effort, cluster, person)?,
+        whole: whole.cpu,
+    })
 }
 
 async fn call(
@@ -83,7 +113,7 @@ async fn call(
             )
         })
         .collect();
-    closed(effort, server, &callers, async |(mut tasks, id)| {
+    closed(effort, &[server], &callers, async |(mut tasks, id)| {
         match read {
             Read::Get => {
                 tasks.get_task(person.request(GetTaskRequest { id })?).await?;
@@ -107,10 +137,9 @@ fn statements(read: Read, effort: Effort, cluster: &Cluster, person: &Person) ->
         Read::Page => "page",
     };
     let milliseconds = effort.length.as_millis().to_string();
-    let mut command = cores::on(cores::SERVING, binary("bench")?);
-    let arguments = ["statements", name, &cluster.task_database, &person.id, &milliseconds];
-    let mut reading = Running::start(command.args(arguments))?;
-    let told = reading.line()?;
-    let (count, cpu) = told.trim().split_once(' ').ok_or("the statements were not counted")?;
-    Ok(cpu.parse::<f64>()? / count.parse::<f64>()?)
+    let numbers = measured(&["statements", name, &cluster.task_database, &person.id, &milliseconds])?;
+    let [count, cpu] = numbers[..] else {
+        return Err("the statements were not counted".into());
+    };
+    Ok(cpu / count)
 }

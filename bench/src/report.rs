@@ -5,6 +5,8 @@ use std::{error::Error, fs, path::Path};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
+use crate::figures::{median, spread};
+
 /// Where results are kept.
 const RESULTS: &str = "target/bench/results.json";
 
@@ -19,8 +21,19 @@ struct Budget {
     id: &'static str,
     name: String,
     unit: &'static str,
+    /// The median of what was measured.
     value: f64,
+    /// Half the distance between the least and the most that was measured.
+    noise: f64,
     limit: Limit,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Met,
+    /// By less than the noise.
+    Unsure,
+    Missed,
 }
 
 #[derive(Clone, Copy)]
@@ -30,10 +43,17 @@ enum Limit {
 }
 
 impl Budget {
-    fn is_met(&self) -> bool {
-        match self.limit {
-            Limit::Most(most) => self.value <= most,
-            Limit::Least(least) => self.value >= least,
+    fn verdict(&self) -> Verdict {
+        let excess = match self.limit {
+            Limit::Most(most) => self.value - most,
+            Limit::Least(least) => least - self.value,
+        };
+        if excess <= 0.0 {
+            Verdict::Met
+        } else if excess <= self.noise {
+            Verdict::Unsure
+        } else {
+            Verdict::Missed
         }
     }
 
@@ -65,8 +85,9 @@ impl Report {
         }
     }
 
-    /// A figure that no budget is about.
-    pub(crate) fn figure(&mut self, name: &str, unit: &str, value: f64) {
+    /// A figure that no budget is about, as often as it was measured.
+    pub(crate) fn figure(&mut self, name: &str, unit: &str, values: &[f64]) {
+        let value = median(values);
         println!("      {name:<58} {value:>10.1} {unit}");
         self.figures.push(json!({"name": name, "unit": unit, "value": value}));
     }
@@ -79,22 +100,23 @@ impl Report {
             .push(json!({"name": name, "unit": "us", "calls": latencies.len(), "p50": p50, "p99": p99, "p99.9": p999}));
     }
 
-    /// A figure that must not be more than this.
-    pub(crate) fn budget(&mut self, id: &'static str, name: &str, unit: &'static str, value: f64, most: f64) {
-        self.judge(id, name, unit, value, Limit::Most(most));
+    /// A figure that must not be more than this, as often as it was measured.
+    pub(crate) fn budget(&mut self, id: &'static str, name: &str, unit: &'static str, values: &[f64], most: f64) {
+        self.judge(id, name, unit, values, Limit::Most(most));
     }
 
-    /// A figure that must not be less than this.
-    pub(crate) fn floor(&mut self, id: &'static str, name: &str, unit: &'static str, value: f64, least: f64) {
-        self.judge(id, name, unit, value, Limit::Least(least));
+    /// A figure that must not be less than this, as often as it was measured.
+    pub(crate) fn floor(&mut self, id: &'static str, name: &str, unit: &'static str, values: &[f64], least: f64) {
+        self.judge(id, name, unit, values, Limit::Least(least));
     }
 
-    fn judge(&mut self, id: &'static str, name: &str, unit: &'static str, value: f64, limit: Limit) {
+    fn judge(&mut self, id: &'static str, name: &str, unit: &'static str, values: &[f64], limit: Limit) {
         let budget = Budget {
             id,
             name: name.to_owned(),
             unit,
-            value,
+            value: median(values),
+            noise: spread(values) / 2.0,
             limit,
         };
         print(&budget);
@@ -106,23 +128,37 @@ impl Report {
         println!();
         self.budgets.iter().for_each(print);
         let budgets = self.budgets.iter().map(|budget| {
-            json!({"id": budget.id, "name": budget.name, "unit": budget.unit, "value": budget.value, "limit": budget.limit(),
-                "isMet": budget.is_met()})
+            json!({"id": budget.id, "name": budget.name, "unit": budget.unit, "value": budget.value, "noise": budget.noise,
+                "limit": budget.limit(), "verdict": budget.verdict().text()})
         });
         let results = json!({"machine": self.machine, "figures": self.figures, "budgets": budgets.collect::<Vec<_>>()});
         let path = Path::new(RESULTS);
         fs::create_dir_all(path.parent().unwrap_or(path))?;
         fs::write(path, serde_json::to_vec_pretty(&results)?)?;
         println!("\nwritten to {RESULTS}");
-        Ok(self.budgets.iter().all(Budget::is_met))
+        Ok(self.budgets.iter().all(|budget| budget.verdict() != Verdict::Missed))
+    }
+}
+
+impl Verdict {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::Unsure => "within the noise",
+            Self::Missed => "MISSED",
+        }
     }
 }
 
 fn print(budget: &Budget) {
-    let judged = if budget.is_met() { "met   " } else { "MISSED" };
     let Budget {
-        id, name, unit, value, ..
+        id,
+        name,
+        unit,
+        value,
+        noise,
+        ..
     } = budget;
-    let limit = budget.limit();
-    println!("{id:<5} {name:<58} {value:>10.2} {unit}, {limit}: {judged}");
+    let (limit, verdict) = (budget.limit(), budget.verdict().text());
+    println!("{id:<5} {name:<58} {value:>10.2} +- {noise:.2} {unit}, {limit}: {verdict}");
 }

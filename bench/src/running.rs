@@ -49,6 +49,13 @@ impl Running {
             .ok_or_else(|| io::Error::other(format!("no address: {line}")))
     }
 
+    /// Ends it at once.
+    pub(crate) fn stop(&mut self) {
+        // It may have ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+
     /// The CPU time that it has used, of all its threads, in user and in kernel mode.
     pub(crate) fn cpu(&self) -> io::Result<Duration> {
         cpu(self.child.id())
@@ -85,8 +92,6 @@ pub(crate) fn cpu(process: u32) -> io::Result<Duration> {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended already.
-        self.child.kill().ok();
-        self.child.wait().ok();
+        self.stop();
     }
 }

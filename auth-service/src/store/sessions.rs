@@ -2,7 +2,7 @@
 
 use platform::{
     clock::Timestamp,
-    database::{Connection, Engine, Record, StoreError, statement},
+    database::{Connection, Engine, Record, Statement, StoreError, statement},
 };
 use tonic::async_trait;
 use uuid::Uuid;
@@ -94,6 +94,12 @@ impl<E: Engine> SessionStore for SqlStore<E> {
         lifetimes: Lifetimes,
         reuse: NewAuditRecord,
     ) -> Result<RefreshOutcome, StoreError> {
+        let now = reuse.time;
+        let step = move || move_on::<E>(presented, lifetimes, now);
+        let moved = self.database.write_alone(step, || ()).await?;
+        if let Some(row) = moved.first() {
+            return Ok(moved_to(row, presented)?);
+        }
         self.database
             .write(move |connection| Box::pin(refresh::<E>(connection, presented, lifetimes, reuse.clone())))
             .await
@@ -210,6 +216,26 @@ async fn open<E: Engine>(
     Ok(Opening::Opened { evicted })
 }
 
+/// The step. It returns no row if the token does not move the session.
+fn move_on<E: Engine>(presented: Presented, lifetimes: Lifetimes, now: Timestamp) -> Statement<E> {
+    statement::<E>(MOVE)
+        .bind(presented.session)
+        .bind(i64::from(presented.generation))
+        .bind(now)
+        .bind(now.plus(lifetimes.idle))
+        .bind(now.minus(GRACE))
+        .bind(lifetimes.last_token_expires(now))
+}
+
+fn moved_to<E: Engine>(row: &Record<E>, presented: Presented) -> Result<RefreshOutcome, sqlx::Error> {
+    let refreshed = refreshed_of(row, presented.session)?;
+    Ok(if refreshed.generation == presented.generation + 1 {
+        RefreshOutcome::Rotated(refreshed)
+    } else {
+        RefreshOutcome::Recovered(refreshed)
+    })
+}
+
 async fn refresh<E: Engine>(
     connection: &mut Connection<'_, E>,
     presented: Presented,
@@ -217,23 +243,9 @@ async fn refresh<E: Engine>(
     reuse: NewAuditRecord,
 ) -> Result<RefreshOutcome, sqlx::Error> {
     let now = reuse.time;
-    let generation = i64::from(presented.generation);
-    let moved = statement::<E>(MOVE)
-        .bind(presented.session)
-        .bind(generation)
-        .bind(now)
-        .bind(now.plus(lifetimes.idle))
-        .bind(now.minus(GRACE))
-        .bind(lifetimes.last_token_expires(now))
-        .first(connection)
-        .await?;
+    let moved = move_on::<E>(presented, lifetimes, now).first(connection).await?;
     if let Some(row) = moved {
-        let refreshed = refreshed_of(&row, presented.session)?;
-        return Ok(if refreshed.generation == presented.generation + 1 {
-            RefreshOutcome::Rotated(refreshed)
-        } else {
-            RefreshOutcome::Recovered(refreshed)
-        });
+        return moved_to(&row, presented);
     }
     let Some(row) = statement::<E>(LOOK).bind(presented.session).first(connection).await? else {
         return Ok(RefreshOutcome::Unknown);
@@ -245,7 +257,7 @@ async fn refresh<E: Engine>(
         return Ok(RefreshOutcome::Expired);
     }
     // The step refused it, so its grace still runs.
-    if row.get::<Option<i64>>("accepted")? == Some(generation) {
+    if row.get::<Option<i64>>("accepted")? == Some(i64::from(presented.generation)) {
         return Ok(RefreshOutcome::Repeated(refreshed_of(&row, presented.session)?));
     }
     let account: Uuid = row.get("account_id")?;

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    Connection, Schema, Settlement, StoreError, Transaction,
+    Connection, Record, Schema, Settlement, Statement, StoreError, Transaction,
     pool::{Lease, Pool},
     write::{Job, enqueue},
 };
@@ -119,9 +119,9 @@ impl<E: Engine> LongRead<E> {
         self.lease.as_mut().expect("a long read has its lease").connection()
     }
 
-    fn finish<T>(mut self, outcome: &Result<T, sqlx::Error>) {
+    fn finish(mut self, is_at_rest: bool) {
         if let Some(lease) = self.lease.take() {
-            lease.end(outcome);
+            lease.end(is_at_rest);
         }
     }
 }
@@ -224,7 +224,7 @@ impl<E: Engine> Database<E> {
         E::limit(long.connection(), deadline, abandoned).await?;
         let found = operation(&mut Connection::new(long.connection(), true)).await;
         E::lift_limit(long.connection()).await?;
-        long.finish(&found);
+        long.finish(found.is_ok());
         Ok(found?)
     }
 
@@ -241,7 +241,29 @@ impl<E: Engine> Database<E> {
         operation: impl Transaction<E, T>,
         settlement: Settlement<T>,
     ) -> Result<T, StoreError> {
-        enqueue(&*self.writer, operation, settlement).await
+        enqueue(&*self.writer, operation, false, settlement).await
+    }
+
+    /// Like [`Database::write_settled`], for one statement, or on `SQLite` one string of statements between
+    /// `SAVEPOINT operation` and `RELEASE operation`: returns its rows. It is atomic by itself, so `PostgreSQL` is spared the
+    /// ways of a transaction. What returns no rows must have changed nothing, and nobody is told of it.
+    pub async fn write_alone(
+        &self,
+        statement: impl Fn() -> Statement<E> + Send + Sync + 'static,
+        stored: impl FnOnce() + Send + 'static,
+    ) -> Result<Vec<Record<E>>, StoreError> {
+        let settlement = Settlement {
+            keeps: |rows: &Vec<Record<E>>| !rows.is_empty(),
+            stored: Box::new(|_| stored()),
+        };
+        // All rows are read: what comes behind the last one tells that it is on disk.
+        enqueue(
+            &*self.writer,
+            move |connection| Box::pin(statement().all(connection)),
+            true,
+            settlement,
+        )
+        .await
     }
 
     /// Whether the database answers.
@@ -274,7 +296,7 @@ async fn read<E: Engine, T: Send>(
         Ok(found)
     };
     if let Ok(found) = timeout(ANSWER_TIMEOUT, read).await {
-        lease.end(&found);
+        lease.end(found.is_ok());
         return Ok(found?);
     }
     lease.discard();

@@ -134,9 +134,9 @@ impl<E: Engine> Lease<E> {
         self.connection.as_mut().expect("a lease has its connection")
     }
 
-    /// The operation came to its end.
-    pub(super) fn end<T, F>(mut self, outcome: &Result<T, F>) {
-        self.is_at_rest = outcome.is_ok();
+    /// The operation came to its end, and left the connection ready for the next one, or perhaps not.
+    pub(super) fn end(mut self, is_at_rest: bool) {
+        self.is_at_rest = is_at_rest;
     }
 
     /// Ends the connection with the lease: it was left in the middle of something.

@@ -349,6 +349,9 @@ async fn run_once(pool: &Pool<Postgres>, sessions: Sessions, job: &mut dyn Job<P
     let mut lease = lease.map_err(|error| Failed::Unavailable(error.to_string()))?;
     let connection: &mut PgConnection = lease.connection();
     let run = async {
+        if job.is_alone() && sessions.stay() {
+            return Ok(job.run(&mut Connection::new(connection, true)).await);
+        }
         let begin = SqlStr::from_static(sessions.begin());
         let mut transaction = connection.begin_with(begin).await?;
         let mut connection = Connection::new(&mut *transaction, sessions.stay());
@@ -361,7 +364,7 @@ async fn run_once(pool: &Pool<Postgres>, sessions: Sessions, job: &mut dyn Job<P
         Ok(ran)
     };
     if let Ok(ran) = timeout(ANSWER_TIMEOUT, run).await {
-        lease.end(&ran);
+        lease.end(matches!(ran, Ok(Ran::Keep)));
         return ran;
     }
     lease.discard();

@@ -278,6 +278,10 @@ async fn write_jobs(mut connection: SqliteConnection, mut jobs: mpsc::Receiver<B
 async fn write_group(connection: &mut SqliteConnection, group: &mut [Box<dyn Job<Sqlite>>]) -> Result<(), sqlx::Error> {
     run(connection, "BEGIN IMMEDIATE").await?;
     for job in group {
+        if job.is_alone() {
+            write_alone(connection, &mut **job).await;
+            continue;
+        }
         run(connection, "SAVEPOINT operation").await?;
         // A panic undoes the operation and leaves its caller without an outcome; the others go on.
         let ran = AssertUnwindSafe(job.run(&mut Connection::new(connection, true)))
@@ -290,6 +294,18 @@ async fn write_group(connection: &mut SqliteConnection, group: &mut [Box<dyn Job
         run(connection, "RELEASE operation").await?;
     }
     run(connection, "COMMIT").await
+}
+
+async fn write_alone(connection: &mut SqliteConnection, job: &mut dyn Job<Sqlite>) {
+    let ran = AssertUnwindSafe(job.run(&mut Connection::new(connection, true)))
+        .catch_unwind()
+        .await
+        .unwrap_or(Ran::Undo);
+    if ran != Ran::Keep {
+        // There is a savepoint if the operation was cut off between its statements.
+        run(connection, "ROLLBACK TO operation").await.ok();
+        run(connection, "RELEASE operation").await.ok();
+    }
 }
 
 async fn run(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {

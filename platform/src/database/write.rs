@@ -33,6 +33,9 @@ pub(crate) enum Ran {
 
 /// A write that waits for its turn. The writer knows neither what it does nor what it answers.
 pub(crate) trait Job<E: Engine>: Send {
+    /// Whether it is atomic by itself, and needs no transaction around it.
+    fn is_alone(&self) -> bool;
+
     /// Whether nobody waits for the answer any more. A job that has not begun is then left out.
     fn is_abandoned(&self) -> bool;
 
@@ -64,12 +67,17 @@ impl<T> Default for Settlement<T> {
 
 struct Operation<F, T> {
     transaction: F,
+    is_alone: bool,
     settlement: Settlement<T>,
     outcome: Option<Result<T, sqlx::Error>>,
     answer: oneshot::Sender<Result<T, StoreError>>,
 }
 
 impl<E: Engine, T: Send + 'static, F: Transaction<E, T>> Job<E> for Operation<F, T> {
+    fn is_alone(&self) -> bool {
+        self.is_alone
+    }
+
     fn is_abandoned(&self) -> bool {
         self.answer.is_closed()
     }
@@ -109,11 +117,13 @@ impl<E: Engine, T: Send + 'static, F: Transaction<E, T>> Job<E> for Operation<F,
 pub(super) async fn enqueue<E: Engine, T: Send + 'static>(
     writer: &dyn Writer<E>,
     transaction: impl Transaction<E, T>,
+    is_alone: bool,
     settlement: Settlement<T>,
 ) -> Result<T, StoreError> {
     let (answer, answered) = oneshot::channel();
     writer.submit(Box::new(Operation {
         transaction,
+        is_alone,
         settlement,
         outcome: None,
         answer,

@@ -1,6 +1,7 @@
 //! Where tasks are kept: the contract of a store, each sentence of which is a conformance test, then the SQL.
 
 mod announcements;
+mod creation;
 mod lists;
 mod outcomes;
 mod removal;
@@ -22,6 +23,7 @@ use uuid::Uuid;
 use crate::{change::Change, condition::DueBound, order::Cursor, owner::OwnerId, query::Query, task::Task};
 
 pub use announcements::{Announcements, SqlAnnouncements};
+pub use creation::TaskEngine;
 pub use schema::{SCHEMA, TaskDatabase, migrate};
 pub use sql::SqlTaskStore;
 pub use token_key::token_key;

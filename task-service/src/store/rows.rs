@@ -56,12 +56,7 @@ pub(super) async fn tasks_of<E: Engine>(
 }
 
 /// [`INSERT`] and [`UPDATE`] take the same parameters: the whole row.
-pub(super) async fn write_task<E: Engine>(
-    sql: &'static str,
-    connection: &mut Connection<'_, E>,
-    owner: OwnerId,
-    task: &Task,
-) -> Result<u64, sqlx::Error> {
+pub(super) fn whole_row<E: Engine>(sql: &'static str, owner: OwnerId, task: &Task) -> Statement<E> {
     let content = &task.content;
     let (due_time, due_zone) = due_to_columns(content.due.as_ref());
     statement::<E>(sql)
@@ -82,8 +77,6 @@ pub(super) async fn write_task<E: Engine>(
         .bind(task.delete_time)
         .bind(fold(&content.title))
         .bind(fold(&content.description))
-        .execute(connection)
-        .await
 }
 
 pub(super) fn task_of_row<E: Engine>(row: &Record<E>) -> Result<Task, sqlx::Error> {

@@ -11,7 +11,7 @@ use platform::{
 };
 use sqlx::{Postgres, Sqlite};
 
-use super::{Announcements, SqlAnnouncements, SqlTaskStore, TaskStore, token_key, unfolded};
+use super::{Announcements, SqlAnnouncements, SqlTaskStore, TaskEngine, TaskStore, token_key, unfolded};
 use crate::news::News;
 
 /// The schema.
@@ -109,7 +109,7 @@ impl TaskDatabase {
         }
     }
 
-    async fn over<E: Engine>(
+    async fn over<E: TaskEngine>(
         database: Database<E>,
         news: Arc<News>,
         entropy: &dyn Entropy,

@@ -11,10 +11,11 @@ use uuid::Uuid;
 use super::{
     Changes, Days, Edit, Effect, Erased, Imported, Listed, Operation, Position, Purged, Refusal, Statistics, TaskStore,
     Written,
+    creation::{TaskEngine, create_alone},
     lists::{self, Newest},
     removal::{self, plan_purge},
     repetitions::{Repetition, remember, repetition},
-    rows::{self, INSERT, UPDATE, task_of_row, tasks_of, write_task},
+    rows::{self, INSERT, UPDATE, task_of_row, tasks_of, whole_row},
     sequence::{Taken, position},
     statistics::statistics,
 };
@@ -29,12 +30,12 @@ const CHANGES: &str = "
     LIMIT $3";
 
 /// Tasks in a database of any engine.
-pub struct SqlTaskStore<E: Engine> {
+pub struct SqlTaskStore<E: TaskEngine> {
     database: Database<E>,
     news: Arc<News>,
 }
 
-impl<E: Engine> SqlTaskStore<E> {
+impl<E: TaskEngine> SqlTaskStore<E> {
     /// The tasks of an open database. Whose tasks change is told to the news.
     pub fn new(database: Database<E>, news: Arc<News>) -> Self {
         Self { database, news }
@@ -51,7 +52,7 @@ impl<E: Engine> SqlTaskStore<E> {
 }
 
 #[tonic::async_trait]
-impl<E: Engine> TaskStore for SqlTaskStore<E> {
+impl<E: TaskEngine> TaskStore for SqlTaskStore<E> {
     async fn write(
         &self,
         owner: OwnerId,
@@ -59,6 +60,16 @@ impl<E: Engine> TaskStore for SqlTaskStore<E> {
         answer_bytes: usize,
         effect: Effect,
     ) -> Result<Written, StoreError> {
+        if let [Operation::Create(task)] = &operations[..]
+            && effect == Effect::Stored
+            && task.encoded_bytes() <= answer_bytes
+        {
+            let news = self.news.clone();
+            let created = create_alone(&self.database, owner, task, move || news.tell(owner));
+            if let Some(created) = created.await? {
+                return Ok(Written::Tasks(vec![created]));
+            }
+        }
         let asked = Arc::new(Asked {
             operations,
             answer_bytes,
@@ -248,7 +259,7 @@ async fn create<E: Engine>(
         change_seq: taken.next(),
         ..task.clone()
     };
-    if write_task::<E>(INSERT, connection, owner, &task).await? == 0 {
+    if whole_row::<E>(INSERT, owner, &task).execute(connection).await? == 0 {
         return Ok(Err(Refusal::IdTaken));
     }
     taken.used(None, &task);
@@ -281,7 +292,7 @@ async fn change<E: Engine>(
         change_seq: taken.next(),
         ..altered
     };
-    write_task::<E>(UPDATE, connection, owner, &altered).await?;
+    whole_row::<E>(UPDATE, owner, &altered).execute(connection).await?;
     taken.used(Some(&task), &altered);
     if let Some(due) = altered.purge_time() {
         plan_purge::<E>(connection, owner, due).await?;
