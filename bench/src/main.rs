@@ -15,6 +15,7 @@ mod gateway;
 mod limits;
 mod load;
 mod peers;
+mod plots;
 mod postgres;
 mod reads;
 mod replicas;
@@ -49,6 +50,8 @@ enum What {
     Full { parts: Vec<Part> },
     /// FastAPI and Better Auth, where they are installed
     Peers,
+    /// Draws what the last full run and the last one with peers found, into docs/performance
+    Plot,
     /// The bare limit of a gRPC service: it answers the same to everybody
     #[command(hide = true)]
     Echo { listen: SocketAddr },
@@ -104,7 +107,7 @@ async fn main() -> ExitCode {
 
 /// Whether every budget is met.
 async fn run(what: What) -> Result<bool, Box<dyn Error>> {
-    let (effort, parts) = match what {
+    let (run, effort, parts) = match what {
         What::Echo { listen } => {
             limits::service::serve(listen).await?;
             return Ok(true);
@@ -121,10 +124,14 @@ async fn run(what: What) -> Result<bool, Box<dyn Error>> {
             limits::hashing::run(milliseconds)?;
             return Ok(true);
         }
-        What::Quick { parts } => (load::Effort::QUICK, parts),
-        What::Full { parts } => (load::Effort::FULL, parts),
+        What::Quick { parts } => ("quick", load::Effort::QUICK, parts),
+        What::Full { parts } => ("full", load::Effort::FULL, parts),
+        What::Plot => {
+            plots::draw()?;
+            return Ok(true);
+        }
         What::Peers => {
-            let mut report = report::Report::begin();
+            let mut report = report::Report::begin("peers");
             cores::stay_on(cores::LOADING)?;
             let server = postgres::Postgres::start()?;
             peers::measure(&mut report, load::Effort::PEERS, &server).await?;
@@ -132,7 +139,7 @@ async fn run(what: What) -> Result<bool, Box<dyn Error>> {
         }
     };
     let is_wanted = |part| parts.is_empty() || parts.contains(&part);
-    let mut report = report::Report::begin();
+    let mut report = report::Report::begin(run);
     if is_wanted(Part::Start) {
         start::measure(&mut report)?;
     }

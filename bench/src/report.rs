@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 
 use crate::figures::{median, spread};
 
-/// Where results are kept.
-const RESULTS: &str = "target/bench/results.json";
+/// Where results are kept, each kind of run in a file of its own.
+pub(crate) const RESULTS: &str = "target/bench";
 
 /// What one run found.
 pub(crate) struct Report {
+    run: &'static str,
     machine: Value,
     figures: Vec<Value>,
     budgets: Vec<Budget>,
@@ -66,8 +67,8 @@ impl Budget {
 }
 
 impl Report {
-    /// Nothing yet, on this machine.
-    pub(crate) fn begin() -> Self {
+    /// Nothing yet, of that kind of run on this machine.
+    pub(crate) fn begin(run: &'static str) -> Self {
         let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let models = cpu.lines().filter_map(|line| line.strip_prefix("model name"));
         let models: Vec<&str> = models.map(|model| model.trim_start_matches([' ', '\t', ':'])).collect();
@@ -79,6 +80,7 @@ impl Report {
             load.trim()
         );
         Self {
+            run,
             machine: json!({"cores": models.len(), "model": models.first(), "loadBefore": load.trim()}),
             figures: Vec::new(),
             budgets: Vec::new(),
@@ -132,10 +134,10 @@ impl Report {
                 "limit": budget.limit(), "verdict": budget.verdict().text()})
         });
         let results = json!({"machine": self.machine, "figures": self.figures, "budgets": budgets.collect::<Vec<_>>()});
-        let path = Path::new(RESULTS);
-        fs::create_dir_all(path.parent().unwrap_or(path))?;
-        fs::write(path, serde_json::to_vec_pretty(&results)?)?;
-        println!("\nwritten to {RESULTS}");
+        fs::create_dir_all(RESULTS)?;
+        let path = Path::new(RESULTS).join(self.run).with_extension("json");
+        fs::write(&path, serde_json::to_vec_pretty(&results)?)?;
+        println!("\nwritten to {}", path.display());
         Ok(self.budgets.iter().all(|budget| budget.verdict() != Verdict::Missed))
     }
 }

@@ -3,7 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{
     FutureExt as _,
@@ -215,6 +224,53 @@ async fn an_error_undoes_only_its_own_operation() {
     assert!(matches!(two, Err(StoreError::Failed(sqlx::Error::Database(error))) if error.is_unique_violation()));
     assert!(matches!(four, Err(StoreError::Failed(sqlx::Error::RowNotFound))));
     assert_eq!(ids(database).await, [1, 3, 5]);
+}
+
+/// Inserts a note, then a child of that parent; without the parent the second fails.
+async fn insert_both(database: &Database<Sqlite>, id: i64, told: &Arc<AtomicBool>) -> Result<usize, StoreError> {
+    let told = told.clone();
+    let insert = move || {
+        let insert = "SAVEPOINT operation;
+                      INSERT INTO notes (id) VALUES ($1);
+                      INSERT INTO children (parent_id) VALUES ($1) RETURNING parent_id;
+                      RELEASE operation";
+        statement::<Sqlite>(insert).bind(id)
+    };
+    let rows = database.write_alone(insert, move || told.store(true, Ordering::SeqCst));
+    rows.await.map(|rows| rows.len())
+}
+
+#[tokio::test]
+async fn statements_that_stand_alone_are_done_together_or_not_at_all() {
+    let world = World::new().await;
+    let parent = world.database.write_alone(
+        || statement::<Sqlite>("INSERT INTO parents (id) VALUES (1) RETURNING id"),
+        || (),
+    );
+    assert_eq!(parent.await.unwrap().len(), 1);
+    let told = [(); 3].map(|()| Arc::new(AtomicBool::new(false)));
+    let nobody = told[2].clone();
+    let nothing = world.database.write_alone(
+        || statement::<Sqlite>("UPDATE notes SET at = 1 WHERE id = 999 RETURNING id"),
+        move || nobody.store(true, Ordering::SeqCst),
+    );
+    let occupied = world.occupy_the_writer().await;
+    let writes = async {
+        tokio::join!(
+            insert(&world.database, 10),
+            insert_both(&world.database, 2, &told[0]),
+            insert_both(&world.database, 1, &told[1]),
+            nothing,
+            insert(&world.database, 11),
+        )
+    };
+    let (ours, (before, failed, done, nothing, after)) = tokio::join!(occupied.let_go(), writes);
+    assert_eq!((ours, before.unwrap(), after.unwrap()), ((), (), ()));
+    assert!(matches!(failed, Err(StoreError::Failed(_))), "there is no parent 2");
+    assert_eq!((done.unwrap(), nothing.unwrap().len()), (1, 0));
+    // The first statement of what failed is undone, in the middle of a group.
+    assert_eq!(ids(&world.database).await, [1, 10, 11]);
+    assert_eq!(told.map(|told| told.load(Ordering::SeqCst)), [false, true, false]);
 }
 
 #[tokio::test]
