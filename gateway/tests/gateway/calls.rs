@@ -364,6 +364,27 @@ async fn pages_are_served() {
     }
 }
 
+/// Who is signed in needs more of the app than its first view, and is told so by the page itself.
+#[tokio::test]
+async fn a_page_holds_back_what_only_people_need() {
+    let world = World::start().await;
+    let stranger = world.send("GET /").await;
+    let person = world
+        .send_with(
+            "GET /",
+            &["cookie: __Host-holdfast-access=x; __Host-holdfast-refresh=y"],
+            "",
+        )
+        .await;
+    let is_held_back = |body: &[u8]| String::from_utf8_lossy(body).contains("<template");
+    assert!(is_held_back(&stranger.body) && !is_held_back(&person.body));
+    for answer in [&stranger, &person] {
+        assert!(String::from_utf8_lossy(&answer.body).contains("/app/tasks-view.js"));
+        assert!(answer.headers.contains(&("vary".to_owned(), "cookie".to_owned())));
+    }
+    assert_ne!(stranger.header("etag"), person.header("etag"));
+}
+
 #[tokio::test]
 async fn it_ends_with_the_shutdown() {
     let world = World::start().await;

@@ -157,7 +157,7 @@ fn unchunk(mut chunks: &[u8]) -> (Vec<u8>, bool) {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     /// Whether the body ended as it should: only one in chunks can tell.
     pub(crate) whole: bool,

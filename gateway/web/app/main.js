@@ -1,34 +1,58 @@
 // Where it begins: who is there, which view belongs to the address, and that nothing of a person is left when they are not.
+// What only a person needs comes when one is there, or else when there is time: before it is needed, if Holdfast goes away.
 
-import * as announce from "./announce.js";
-import { explain, isAbort } from "./api.js";
+import { explain, isAbort, Unreachable } from "./api.js";
 import * as connection from "./connection.js";
-import * as dialogs from "./dialogs.js";
 import { element, find } from "./dom.js";
 import * as drafts from "./drafts.js";
-import * as edits from "./edits.js";
 import { showConnection, showHeader } from "./header.js";
-import * as live from "./live.js";
-import * as outbox from "./outbox.js";
 import { registerView } from "./register-view.js";
 import * as session from "./session.js";
-import { bind, showShortcuts } from "./shortcuts.js";
-import { accountView } from "./account-view.js";
 import { signInView } from "./sign-in-view.js";
-import * as store from "./store.js";
-import { tasksView } from "./tasks-view.js";
-import { trashView } from "./trash-view.js";
 
-/** Views of a person; the rest are for those who are not signed in. */
-const VIEWS = { "/": tasksView, "/trash": trashView, "/account": accountView };
 const TITLES = { "/": "Tasks", "/trash": "Trash", "/account": "Account", "/sign-in": "Sign in", "/register": "Make an account" };
 
 const main = find("#main");
 let view = new AbortController();
 let why = "";
+/** @type {typeof import("./person.js") | undefined} */
+let person;
+/** @type {Promise<void> | undefined} */
+let loading;
+/** The browser does not ask again for a module that did not come, as long as the page is there. */
+let isIncomplete = false;
+/** Nothing can be shown until Holdfast is back. */
+let isStuck = false;
 
-/** @param {string} path @returns {path is keyof typeof VIEWS} */
-const isForPeople = (path) => Object.hasOwn(VIEWS, path);
+/** Views of a person; the rest are for those who are not signed in. @param {string} path @returns {path is import("./person.js").Path} */
+const isForPeople = (path) => /^\/(trash|account)?$/.test(path);
+
+/** Sees to it that everything is there that a person needs. @returns {Promise<void>} */
+function load() {
+  if (isIncomplete) {
+    location.reload();
+    return new Promise(() => {});
+  }
+  return (loading ??= loadOnce());
+}
+
+async function loadOnce() {
+  // All at once, rather than each when another has said that it needs it; unless the page came with them.
+  const later = document.querySelector("template");
+  if (later) document.head.append(later.content);
+  try {
+    // Dates take a while to begin, because languages and calendars do: they begin while the rest is on its way.
+    [person] = await Promise.all([import("./person.js"), import("./dates.js")]);
+  } catch {
+    isIncomplete = true;
+    throw new Unreachable();
+  }
+}
+
+/** The same before it is needed; only then it matters that it failed. */
+function loadEarly() {
+  if (!isIncomplete) load().catch(() => {});
+}
 
 /** Where to go after signing in: a view of this page and nothing else. */
 function next() {
@@ -50,17 +74,17 @@ function show(isFirst = false) {
     history.replaceState(null, "", next());
     return show(isFirst);
   }
+  // Shown when what it needs is there.
+  if (isForPeople(path) && !person) return;
   clear();
   document.title = `${TITLES[/** @type {keyof typeof TITLES} */ (path)] ?? "Holdfast"} · Holdfast`;
-  showHeader(path);
   /** @type {HTMLElement | null | undefined} */
   let focus;
-  if (isForPeople(path)) {
-    bind({ "?": showShortcuts, u: announce.undoLast }, view.signal);
-    VIEWS[path](main, view.signal);
+  if (isForPeople(path)) person?.show(path, main, view.signal);
+  else {
+    showHeader();
+    focus = path === "/register" ? registerView(main, { entered, next: next() }) : signInView(main, { entered, why, next: next() });
   }
-  else if (path === "/register") focus = registerView(main, { entered, next: next() });
-  else focus = signInView(main, { entered, why, next: next() });
   why = "";
   if (!isFirst) focus ??= main.querySelector("h1");
   focus?.focus({ preventScroll: true });
@@ -69,9 +93,9 @@ function show(isFirst = false) {
 
 /** Takes everything away that is about somebody. */
 function clear() {
+  isStuck = false;
   view.abort();
   view = new AbortController();
-  dialogs.closeAll();
   main.replaceChildren();
 }
 
@@ -81,23 +105,22 @@ function go(address) {
   show();
 }
 
-/** Somebody is there. @param {session.User} user */
-function entered(user) {
-  drafts.open(user.id);
-  store.clear();
-  edits.begin(showConnection);
-  live.start();
-  announce.clear();
+/** Somebody has signed in. @param {session.User} user */
+async function entered(user) {
+  try {
+    await load();
+  } catch (error) {
+    return fail(error);
+  }
+  // Unless the session has ended meanwhile.
+  if (session.user() !== user) return;
+  person?.begin();
   show();
 }
 
 session.onLeave((how, said = "") => {
-  live.stop();
-  if (how === "left") outbox.clear();
-  outbox.close();
-  announce.clear();
+  person?.end(how);
   clear();
-  store.clear();
   find("#top").replaceChildren();
   if (how === "left") {
     drafts.open("");
@@ -109,7 +132,11 @@ session.onLeave((how, said = "") => {
   show();
 });
 
-connection.onChange(() => showConnection(session.user() ? outbox.waiting() : 0));
+connection.onChange((isReachable) => {
+  if (person) person.showWaiting();
+  else showConnection();
+  if (isReachable && isStuck) void begin();
+});
 
 document.addEventListener("click", (event) => {
   const link = event.target instanceof Element ? event.target.closest("a") : null;
@@ -131,21 +158,33 @@ addEventListener("pagehide", () => {
 
 /** The first time: who is it? */
 async function begin() {
+  isStuck = false;
   try {
-    const user = await session.resume();
+    const asked = session.resume();
+    if (session.mayBeThere()) loadEarly();
+    const user = await asked;
     if (user) {
-      drafts.open(user.id);
-      edits.begin(showConnection);
-      live.start();
+      await load();
+      // Unless the session has ended meanwhile.
+      if (session.user() !== user) return;
+      person?.begin();
     }
     show(true);
+    if (!user) (globalThis.requestIdleCallback ?? setTimeout)(loadEarly);
   } catch (error) {
-    if (isAbort(error)) return;
-    clear();
-    showHeader("");
-    const retry = element("button", { type: "button", class: "primary", onclick: () => void begin() }, "Try again");
-    main.append(element("div", { class: "empty", role: "alert" }, element("h1", {}, "Not now"), element("p", {}, explain(error)), retry));
+    if (!isAbort(error)) fail(error);
   }
+}
+
+/** @param {unknown} error */
+function fail(error) {
+  clear();
+  showHeader();
+  isStuck = true;
+  // It is asked until it is back.
+  if (error instanceof Unreachable) connection.lost();
+  const retry = element("button", { type: "button", class: "primary", onclick: () => void begin() }, "Try again");
+  main.append(element("div", { class: "empty", role: "alert" }, element("h1", {}, "Not now"), element("p", {}, explain(error)), retry));
 }
 
 void begin();

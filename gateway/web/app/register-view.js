@@ -4,7 +4,7 @@ import { element } from "./dom.js";
 import { emailField, field, form, passwordField } from "./fields.js";
 import * as session from "./session.js";
 
-/** @param {HTMLElement} main @param {{ entered: (user: session.User) => void, next: string }} options */
+/** @param {HTMLElement} main @param {{ entered: (user: session.User) => Promise<void>, next: string }} options */
 export function registerView(main, { entered, next }) {
   const name = field("displayName", "Name", { autocomplete: "name", maxlength: 100, dir: "auto" }, { hint: "Optional. How you are greeted here." });
   const email = emailField();
@@ -22,7 +22,7 @@ export function registerView(main, { entered, next }) {
         send: async () => {
           const user = await session.register(email.input.value, password.input.value, name.input.value);
           password.reveal(false);
-          entered(user);
+          await entered(user);
         },
         explain: ({ reason }) => {
           if (reason === "EMAIL_TAKEN") return "There is an account with this e-mail address. Sign in instead.";

@@ -21,13 +21,16 @@ export function userId() {
   return current.id;
 }
 
+/** Whether there is anybody to ask for. */
+export const mayBeThere = () => localStorage.getItem(KEY) !== null;
+
 /**
  * Asks who is signed in, if there is anybody to ask for.
  *
  * @returns {Promise<User | undefined>}
  */
 export async function resume() {
-  if (!localStorage.getItem(KEY)) return undefined;
+  if (!mayBeThere()) return undefined;
   try {
     const { user } = /** @type {{ user: User }} */ (await api.call("GET", "/session", { keepsSession: true }));
     keep(user);

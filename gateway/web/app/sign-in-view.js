@@ -4,7 +4,7 @@ import { element } from "./dom.js";
 import { emailField, form, passwordField } from "./fields.js";
 import * as session from "./session.js";
 
-/** @param {HTMLElement} main @param {{ entered: (user: session.User) => void, why: string, next: string }} options */
+/** @param {HTMLElement} main @param {{ entered: (user: session.User) => Promise<void>, why: string, next: string }} options */
 export function signInView(main, { entered, why, next }) {
   const email = emailField();
   const password = passwordField("password", "Password", "current-password");
@@ -22,7 +22,7 @@ export function signInView(main, { entered, why, next }) {
         send: async () => {
           const user = await session.signIn(email.input.value, password.input.value);
           password.reveal(false);
-          entered(user);
+          await entered(user);
         },
         explain: ({ reason }) => {
           if (reason === "INVALID_CREDENTIALS") return "The e-mail address or the password is wrong.";

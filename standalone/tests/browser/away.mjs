@@ -2,7 +2,7 @@
 // so; and when it is back everything is right by itself.
 
 import assert from "node:assert/strict";
-import { add, assertQuiet, at, call, context, device, look, register, row, sent, SIZES, tab } from "./world.mjs";
+import { add, assertQuiet, at, call, context, device, look, origin, register, row, sent, signIn, SIZES, tab } from "./world.mjs";
 
 const titles = (page) => page.locator(".task .title").allTextContents();
 
@@ -12,10 +12,33 @@ async function describe(page, title, text) {
   await row(page, title).or(page.getByRole("form", { name: `Edit: ${title}` })).getByLabel("Description").fill(text);
 }
 
+/** What is loaded after the first view does not come; what is typed meanwhile is not lost, and it goes on by itself. */
+async function halfLoaded(world, email) {
+  const browser = await context(world);
+  const page = await browser.newPage();
+  const away = (route) => route.abort();
+  await browser.route(/app\/task-list\.js|livez/, away);
+  await Promise.all([page.waitForEvent("requestfailed"), page.goto(`${origin}/sign-in?next=%2Ftrash`)]);
+  await browser.unroute(/app\/task-list\.js|livez/, away);
+  await signIn(page, email);
+  await page.getByRole("heading", { name: "Trash", exact: true }).waitFor();
+
+  await browser.route(/app\/task-list\.js|livez/, away);
+  await page.goto(origin);
+  await page.getByRole("heading", { name: "Not now" }).waitFor();
+  await look(world, page, "half-loaded");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("heading", { name: "Not now" }).waitFor();
+  await browser.unroute(/app\/task-list\.js|livez/, away);
+  await page.getByText("All clear").waitFor();
+  await browser.close();
+}
+
 await at(SIZES, async (world) => {
   const browser = await context(world);
   const page = await tab(browser);
   const email = await register(page);
+  await halfLoaded(world, email);
   const other = await device(email);
   for (const title of ["One", "Two", "Three"]) await other("POST", "/v1/tasks", { title });
   await other("POST", "/v1/tasks", { title: "Done before", completed: true });

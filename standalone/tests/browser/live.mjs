@@ -83,7 +83,7 @@ await at(SIZES, async (world) => {
   browser.on("request", (request) => request.method() !== "GET" && requests.push(request));
   await sent(first);
   await browser.setOffline(true);
-  await first.getByText("Holdfast cannot be reached").waitFor();
+  await first.getByText("Holdfast cannot be reached. Go on").waitFor();
   await add(first, "Made offline");
   await row(first, "Made offline").waitFor();
   await first.getByRole("button", { name: "Made offline", exact: true }).click();
