@@ -9,7 +9,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -21,13 +21,13 @@ use futures_util::{
 use platform::{
     clock::Timestamp,
     configuration::DatabaseUrl,
-    database::{Database, Engine as _, Migration, Schema, StoreError, statement},
+    database::{Database, Engine as _, Migration, Schema, Statement, StoreError, statement},
     testing::Workspace,
     wire_error::WireError,
 };
 use sqlx::Sqlite;
 use tokio::{
-    sync::Notify,
+    sync::{Notify, oneshot},
     task::{JoinHandle, yield_now},
     time::timeout,
 };
@@ -226,51 +226,98 @@ async fn an_error_undoes_only_its_own_operation() {
     assert_eq!(ids(database).await, [1, 3, 5]);
 }
 
-/// Inserts a note, then a child of that parent; without the parent the second fails.
-async fn insert_both(database: &Database<Sqlite>, id: i64, told: &Arc<AtomicBool>) -> Result<usize, StoreError> {
-    let told = told.clone();
-    let insert = move || {
-        let insert = "SAVEPOINT operation;
-                      INSERT INTO notes (id) VALUES ($1);
-                      INSERT INTO children (parent_id) VALUES ($1) RETURNING parent_id;
-                      RELEASE operation";
-        statement::<Sqlite>(insert).bind(id)
-    };
-    let rows = database.write_alone(insert, move || told.store(true, Ordering::SeqCst));
-    rows.await.map(|rows| rows.len())
+const BOTH: &str = "
+    INSERT INTO notes (id) VALUES ($1);
+    INSERT INTO children (parent_id) VALUES ($2) RETURNING parent_id";
+
+/// Inserts a note, then a child of that parent: without the parent it fails.
+async fn insert_both(database: &Database<Sqlite>, id: i64, parent: i64, told: &AtomicU32) -> Result<bool, StoreError> {
+    let (tell, told_now) = oneshot::channel();
+    let row = database.write_alone(
+        BOTH,
+        move |statement| statement.bind(id).bind(parent),
+        // Nobody hears it if the write fails.
+        move || tell.send(()).unwrap_or(()),
+    );
+    let row = row.await?;
+    told.fetch_add(u32::from(told_now.await.is_ok()), Ordering::SeqCst);
+    Ok(row.is_some())
+}
+
+async fn world_with_a_parent() -> World {
+    let world = World::new().await;
+    let parent = "INSERT INTO parents (id) VALUES (1) RETURNING id";
+    let parent = world.database.write_alone(parent, |statement| statement, || ());
+    assert!(parent.await.unwrap().is_some());
+    world
 }
 
 #[tokio::test]
 async fn statements_that_stand_alone_are_done_together_or_not_at_all() {
-    let world = World::new().await;
-    let parent = world.database.write_alone(
-        || statement::<Sqlite>("INSERT INTO parents (id) VALUES (1) RETURNING id"),
-        || (),
-    );
-    assert_eq!(parent.await.unwrap().len(), 1);
-    let told = [(); 3].map(|()| Arc::new(AtomicBool::new(false)));
-    let nobody = told[2].clone();
-    let nothing = world.database.write_alone(
-        || statement::<Sqlite>("UPDATE notes SET at = 1 WHERE id = 999 RETURNING id"),
-        move || nobody.store(true, Ordering::SeqCst),
-    );
+    let world = world_with_a_parent().await;
+    let told = AtomicU32::new(0);
+    let database = &world.database;
+    assert!(insert_both(database, 1, 1, &told).await.unwrap());
+    assert!(matches!(
+        insert_both(database, 2, 2, &told).await,
+        Err(StoreError::Failed(_))
+    ));
+    assert_eq!(ids(database).await, [1]);
+    // The same within a group.
     let occupied = world.occupy_the_writer().await;
     let writes = async {
         tokio::join!(
-            insert(&world.database, 10),
-            insert_both(&world.database, 2, &told[0]),
-            insert_both(&world.database, 1, &told[1]),
-            nothing,
-            insert(&world.database, 11),
+            insert(database, 10),
+            insert_both(database, 2, 2, &told),
+            insert_both(database, 3, 1, &told),
+            insert(database, 11),
         )
     };
-    let (ours, (before, failed, done, nothing, after)) = tokio::join!(occupied.let_go(), writes);
-    assert_eq!((ours, before.unwrap(), after.unwrap()), ((), (), ()));
+    let (_, (before, failed, done, after)) = tokio::join!(occupied.let_go(), writes);
+    before.and(after).unwrap();
     assert!(matches!(failed, Err(StoreError::Failed(_))), "there is no parent 2");
-    assert_eq!((done.unwrap(), nothing.unwrap().len()), (1, 0));
-    // The first statement of what failed is undone, in the middle of a group.
-    assert_eq!(ids(&world.database).await, [1, 10, 11]);
-    assert_eq!(told.map(|told| told.load(Ordering::SeqCst)), [false, true, false]);
+    assert!(done.unwrap());
+    assert_eq!(ids(database).await, [1, 3, 10, 11]);
+    assert_eq!(told.load(Ordering::SeqCst), 2);
+}
+
+/// Many of one text run as one string. One of them that fails, or changes nothing, is told so, and the others are done.
+#[tokio::test]
+async fn one_of_many_statements_that_stand_alone_fails_by_itself() {
+    let world = world_with_a_parent().await;
+    let told = AtomicU32::new(0);
+    let occupied = world.occupy_the_writer().await;
+    let writes = (1..=40).map(|id| {
+        let parent = if id == 12 { 2 } else { 1 };
+        insert_both(&world.database, id, parent, &told)
+    });
+    let (_, written) = tokio::join!(occupied.let_go(), join_all(writes));
+    for (id, written) in (1..=40).zip(written) {
+        assert_eq!(written.is_ok(), id != 12, "{id}");
+    }
+    let expected: Vec<i64> = (1..=40).filter(|id| *id != 12).collect();
+    assert_eq!(ids(&world.database).await, expected);
+    assert_eq!(told.load(Ordering::SeqCst), 39);
+
+    let occupied = world.occupy_the_writer().await;
+    let touch = "UPDATE notes SET at = $2 WHERE id = $1 RETURNING id";
+    let touched = (1..=40).map(|id: i64| {
+        let values = move |statement: Statement<Sqlite>| statement.bind(id).bind(id * 100);
+        world.database.write_alone(touch, values, || ())
+    });
+    let (_, touched) = tokio::join!(occupied.let_go(), join_all(touched));
+    for (id, row) in (1..=40).zip(touched) {
+        // Each has its own row.
+        let row = row.unwrap().map(|row| row.get::<i64>("id").unwrap());
+        assert_eq!(row, (id != 12).then_some(id));
+    }
+    let wrong = world.database.read(|connection| {
+        Box::pin(async {
+            let count = statement::<Sqlite>("SELECT count(*) AS wrong FROM notes WHERE at <> id * 100");
+            count.one(connection).await?.get::<i64>("wrong")
+        })
+    });
+    assert_eq!(wrong.await.unwrap(), 0);
 }
 
 #[tokio::test]

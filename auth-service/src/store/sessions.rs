@@ -95,10 +95,9 @@ impl<E: Engine> SessionStore for SqlStore<E> {
         reuse: NewAuditRecord,
     ) -> Result<RefreshOutcome, StoreError> {
         let now = reuse.time;
-        let step = move || move_on::<E>(presented, lifetimes, now);
-        let moved = self.database.write_alone(step, || ()).await?;
-        if let Some(row) = moved.first() {
-            return Ok(moved_to(row, presented)?);
+        let values = move |statement| bind_move(statement, presented, lifetimes, now);
+        if let Some(row) = self.database.write_alone(MOVE, values, || ()).await? {
+            return Ok(moved_to(&row, presented)?);
         }
         self.database
             .write(move |connection| Box::pin(refresh::<E>(connection, presented, lifetimes, reuse.clone())))
@@ -216,9 +215,14 @@ async fn open<E: Engine>(
     Ok(Opening::Opened { evicted })
 }
 
-/// The step. It returns no row if the token does not move the session.
-fn move_on<E: Engine>(presented: Presented, lifetimes: Lifetimes, now: Timestamp) -> Statement<E> {
-    statement::<E>(MOVE)
+/// The values of [`MOVE`].
+fn bind_move<E: Engine>(
+    statement: Statement<E>,
+    presented: Presented,
+    lifetimes: Lifetimes,
+    now: Timestamp,
+) -> Statement<E> {
+    statement
         .bind(presented.session)
         .bind(i64::from(presented.generation))
         .bind(now)
@@ -243,8 +247,8 @@ async fn refresh<E: Engine>(
     reuse: NewAuditRecord,
 ) -> Result<RefreshOutcome, sqlx::Error> {
     let now = reuse.time;
-    let moved = move_on::<E>(presented, lifetimes, now).first(connection).await?;
-    if let Some(row) = moved {
+    let moved = bind_move(statement::<E>(MOVE), presented, lifetimes, now);
+    if let Some(row) = moved.first(connection).await? {
         return moved_to(&row, presented);
     }
     let Some(row) = statement::<E>(LOOK).bind(presented.session).first(connection).await? else {

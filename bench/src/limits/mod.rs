@@ -14,7 +14,8 @@ pub(crate) fn measured(arguments: &[&str]) -> Result<Vec<f64>, Box<dyn Error>> {
     let mut command = cores::on(cores::SERVING, binary("bench")?);
     let mut running = Running::start(command.args(arguments))?;
     let told = running.line()?;
-    Ok(told.split_whitespace().map(str::parse).collect::<Result<_, _>>()?)
+    let numbers: Result<_, _> = told.split_whitespace().map(str::parse).collect();
+    numbers.map_err(|_| told.into())
 }
 
 /// A gRPC service that does nothing, on the core that serves, and its address.

@@ -46,9 +46,9 @@ const INSERT: &str = "
     SAVEPOINT operation;
     INSERT INTO owner_state (owner_id, next_seq) VALUES ($1, 2)
     ON CONFLICT (owner_id) DO UPDATE SET next_seq = owner_state.next_seq + 1;
-    INSERT INTO tasks (owner_id, task_id, version, change_seq, title, description, completed, priority, tags,
+    INSERT INTO tasks (owner_id, task_id, version, change_seq, title, description, completed, priority, tags, due_time,
                        create_time, update_time, folded_title, folded_description)
-    VALUES ($1, $2, 1, $3, $4, $5, FALSE, 3, $6, $7, $7, $4, $5);
+    VALUES ($1, $2, 1, $3, $4, $5, FALSE, 3, $6, $7, $7, $7, $4, $5);
     RELEASE operation";
 
 /// One more like one that there is: nobody's who refreshes.
@@ -122,7 +122,7 @@ async fn inserts(options: SqliteConnectOptions, end: Instant) -> Result<u64, Box
             count += 1;
             sqlx::query(INSERT)
                 .bind(owner)
-                .bind(Uuid::from_u128(u128::from(count)))
+                .bind(uuid_v4(&SystemEntropy))
                 .bind(i64::try_from(count)?)
                 .bind("Buy milk number 17")
                 .bind("two litres, and oats")

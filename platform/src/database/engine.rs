@@ -18,7 +18,7 @@ use tokio::{
 use super::{
     Connection, Record, Schema, Settlement, Statement, StoreError, Transaction,
     pool::{Lease, Pool},
-    write::{Job, enqueue},
+    write::{Job, enqueue, enqueue_alone},
 };
 use crate::configuration::DatabaseUrl;
 
@@ -241,29 +241,20 @@ impl<E: Engine> Database<E> {
         operation: impl Transaction<E, T>,
         settlement: Settlement<T>,
     ) -> Result<T, StoreError> {
-        enqueue(&*self.writer, operation, false, settlement).await
+        enqueue(&*self.writer, operation, settlement).await
     }
 
-    /// Like [`Database::write_settled`], for one statement, or on `SQLite` one string of statements between
-    /// `SAVEPOINT operation` and `RELEASE operation`: returns its rows. It is atomic by itself, so `PostgreSQL` is spared the
-    /// ways of a transaction. What returns no rows must have changed nothing, and nobody is told of it.
+    /// Like [`Database::write`], for one statement that returns one row, or none if it changed nothing; on `SQLite` it may be
+    /// several, one behind the other, of which one returns that row. It is atomic by itself: `PostgreSQL` is spared the ways of
+    /// a transaction, and `SQLite` runs several of these at once. `stored` is told if there is a row.
     pub async fn write_alone(
         &self,
-        statement: impl Fn() -> Statement<E> + Send + Sync + 'static,
+        sql: &'static str,
+        values: impl Fn(Statement<E>) -> Statement<E> + Send + 'static,
         stored: impl FnOnce() + Send + 'static,
-    ) -> Result<Vec<Record<E>>, StoreError> {
-        let settlement = Settlement {
-            keeps: |rows: &Vec<Record<E>>| !rows.is_empty(),
-            stored: Box::new(|_| stored()),
-        };
-        // All rows are read: what comes behind the last one tells that it is on disk.
-        enqueue(
-            &*self.writer,
-            move |connection| Box::pin(statement().all(connection)),
-            true,
-            settlement,
-        )
-        .await
+    ) -> Result<Option<Record<E>>, StoreError> {
+        let rows = enqueue_alone(&*self.writer, sql, values, stored).await?;
+        Ok(rows.into_iter().next())
     }
 
     /// Whether the database answers.

@@ -4,6 +4,7 @@
 //! ([`Database::read`]); every write runs through one function ([`Database::write`]), which acknowledges it
 //! only when it is on disk. What differs between engines is behind [`Engine`] and nowhere else.
 
+mod alone;
 mod backup;
 mod engine;
 mod error;

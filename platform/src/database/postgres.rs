@@ -349,7 +349,7 @@ async fn run_once(pool: &Pool<Postgres>, sessions: Sessions, job: &mut dyn Job<P
     let mut lease = lease.map_err(|error| Failed::Unavailable(error.to_string()))?;
     let connection: &mut PgConnection = lease.connection();
     let run = async {
-        if job.is_alone() && sessions.stay() {
+        if job.alone().is_some() && sessions.stay() {
             return Ok(job.run(&mut Connection::new(connection, true)).await);
         }
         let begin = SqlStr::from_static(sessions.begin());

@@ -27,6 +27,7 @@ use tokio::{
 
 use super::{
     Bind, Column, Connection, Database, Engine, Job, JobFailure, Ran, Schema, StoreError,
+    alone::{self, Texts},
     engine::{Reading, Writer},
     migrations::migrator,
     pool::{Keeping, Pool},
@@ -257,12 +258,15 @@ impl Writer<Sqlite> for SqliteWriter {
 /// commits once and answers all. Nobody is answered before the commit is on disk.
 async fn write_jobs(mut connection: SqliteConnection, mut jobs: mpsc::Receiver<Box<dyn Job<Sqlite>>>) {
     let mut group = Vec::with_capacity(GROUP_COMMIT);
+    let mut texts = Texts::default();
     while jobs.recv_many(&mut group, GROUP_COMMIT).await > 0 {
         group.retain(|job| !job.is_abandoned());
         if group.is_empty() {
             continue;
         }
-        let stored = write_group(&mut connection, &mut group).await;
+        // A panic outside of an operation of its own fails the group.
+        let written = AssertUnwindSafe(write_group(&mut connection, &mut group, &mut texts)).catch_unwind();
+        let stored = written.await.unwrap_or(Err(sqlx::Error::WorkerCrashed));
         if stored.is_err() {
             // After a failed statement the transaction may still be open; after a failed BEGIN it is not.
             run(&mut connection, "ROLLBACK").await.ok();
@@ -275,11 +279,28 @@ async fn write_jobs(mut connection: SqliteConnection, mut jobs: mpsc::Receiver<B
     connection.close().await.ok();
 }
 
-async fn write_group(connection: &mut SqliteConnection, group: &mut [Box<dyn Job<Sqlite>>]) -> Result<(), sqlx::Error> {
+async fn write_group(
+    connection: &mut SqliteConnection,
+    group: &mut [Box<dyn Job<Sqlite>>],
+    texts: &mut Texts,
+) -> Result<(), sqlx::Error> {
+    if let [job] = group
+        && let Some(alone) = job.alone()
+    {
+        return alone::transaction(connection, alone, texts).await;
+    }
     run(connection, "BEGIN IMMEDIATE").await?;
-    for job in group {
-        if job.is_alone() {
-            write_alone(connection, &mut **job).await;
+    let mut rest = group;
+    while !rest.is_empty() {
+        let together = alone::together(connection, rest, texts).await?;
+        let (_, after) = rest.split_at_mut(together);
+        rest = after;
+        let Some((job, after)) = rest.split_first_mut() else {
+            break;
+        };
+        rest = after;
+        if let Some(alone) = job.alone() {
+            alone::savepoint(connection, alone, texts).await;
             continue;
         }
         run(connection, "SAVEPOINT operation").await?;
@@ -296,19 +317,7 @@ async fn write_group(connection: &mut SqliteConnection, group: &mut [Box<dyn Job
     run(connection, "COMMIT").await
 }
 
-async fn write_alone(connection: &mut SqliteConnection, job: &mut dyn Job<Sqlite>) {
-    let ran = AssertUnwindSafe(job.run(&mut Connection::new(connection, true)))
-        .catch_unwind()
-        .await
-        .unwrap_or(Ran::Undo);
-    if ran != Ran::Keep {
-        // There is a savepoint if the operation was cut off between its statements.
-        run(connection, "ROLLBACK TO operation").await.ok();
-        run(connection, "RELEASE operation").await.ok();
-    }
-}
-
-async fn run(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+pub(super) async fn run(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
     Sqlite::execute(connection, true, SqlStr::from_static(sql), SqliteArguments::default())
         .await
         .map(drop)

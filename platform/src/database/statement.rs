@@ -36,8 +36,13 @@ pub struct Statement<E: Engine> {
 
 /// A statement without arguments yet. Parameters are `$1`, `$2`, ...
 pub fn statement<E: Engine>(sql: &'static str) -> Statement<E> {
+    statement_of(SqlStr::from_static(sql))
+}
+
+/// The same, of a text that was put together once.
+pub(super) fn statement_of<E: Engine>(sql: SqlStr) -> Statement<E> {
     Statement {
-        sql: SqlStr::from_static(sql),
+        sql,
         arguments: Ok(E::Arguments::default()),
         parameters: 0,
         fixed: true,

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Connection, Engine, StoreError, engine::Writer, error::is_conflict};
+use super::{Connection, Engine, Record, Statement, StoreError, engine::Writer, error::is_conflict, statement};
 
 /// An operation that runs inside a transaction and may be run again after a conflict.
 pub trait Transaction<E: Engine, T>:
@@ -33,8 +33,10 @@ pub(crate) enum Ran {
 
 /// A write that waits for its turn. The writer knows neither what it does nor what it answers.
 pub(crate) trait Job<E: Engine>: Send {
-    /// Whether it is atomic by itself, and needs no transaction around it.
-    fn is_alone(&self) -> bool;
+    /// The statement, if it is one that stands alone: it needs no transaction around it.
+    fn alone(&mut self) -> Option<&mut Alone<E>> {
+        None
+    }
 
     /// Whether nobody waits for the answer any more. A job that has not begun is then left out.
     fn is_abandoned(&self) -> bool;
@@ -67,17 +69,12 @@ impl<T> Default for Settlement<T> {
 
 struct Operation<F, T> {
     transaction: F,
-    is_alone: bool,
     settlement: Settlement<T>,
     outcome: Option<Result<T, sqlx::Error>>,
     answer: oneshot::Sender<Result<T, StoreError>>,
 }
 
 impl<E: Engine, T: Send + 'static, F: Transaction<E, T>> Job<E> for Operation<F, T> {
-    fn is_alone(&self) -> bool {
-        self.is_alone
-    }
-
     fn is_abandoned(&self) -> bool {
         self.answer.is_closed()
     }
@@ -101,29 +98,111 @@ impl<E: Engine, T: Send + 'static, F: Transaction<E, T>> Job<E> for Operation<F,
         {
             (self.settlement.stored)(outcome);
         }
-        let answer = match (stored, self.outcome) {
-            // An operation that failed by itself says so, whatever became of the others.
-            (_, Some(Err(error))) => Err(error.into()),
-            (Ok(()), Some(Ok(outcome))) => Ok(outcome),
-            (Err(JobFailure(cause)), _) => Err(StoreError::Unavailable(cause)),
-            (Ok(()), None) => Err(StoreError::Unavailable("the operation was not run".to_owned())),
-        };
         // A caller that gave up does not want to know.
-        self.answer.send(answer).ok();
+        self.answer.send(answer(stored, self.outcome)).ok();
     }
+}
+
+/// A statement that is a whole write, which waits for its turn. On `SQLite` it may be several statements, one behind the
+/// other.
+pub(crate) struct Alone<E: Engine> {
+    sql: &'static str,
+    values: Box<dyn Fn(Statement<E>) -> Statement<E> + Send>,
+    stored: Option<Box<dyn FnOnce() + Send>>,
+    outcome: Option<Result<Vec<Record<E>>, sqlx::Error>>,
+    answer: oneshot::Sender<Result<Vec<Record<E>>, StoreError>>,
+}
+
+impl<E: Engine> Alone<E> {
+    /// Its text.
+    pub(super) fn sql(&self) -> &'static str {
+        self.sql
+    }
+
+    /// Adds its values to those of another statement.
+    pub(super) fn add_values(&self, statement: Statement<E>) -> Statement<E> {
+        (self.values)(statement)
+    }
+
+    /// What it returned.
+    pub(super) fn returned(&mut self, rows: Result<Vec<Record<E>>, sqlx::Error>) -> Ran {
+        let ran = match &rows {
+            Ok(rows) if rows.is_empty() => Ran::Undo,
+            Ok(_) => Ran::Keep,
+            Err(error) if is_conflict(error) => Ran::Conflict,
+            Err(_) => Ran::Undo,
+        };
+        self.outcome = Some(rows);
+        ran
+    }
+}
+
+impl<E: Engine> Job<E> for Alone<E> {
+    fn alone(&mut self) -> Option<&mut Self> {
+        Some(self)
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.answer.is_closed()
+    }
+
+    fn run<'c>(&'c mut self, connection: &'c mut Connection<'c, E>) -> BoxFuture<'c, Ran> {
+        Box::pin(async {
+            // All rows are read: what comes behind the last one tells that it is on disk.
+            let rows = self.add_values(statement(self.sql)).all(connection).await;
+            self.returned(rows)
+        })
+    }
+
+    fn finish(mut self: Box<Self>, stored: Result<(), JobFailure>) {
+        if let (Some(Ok(rows)), Some(told)) = (&self.outcome, self.stored.take())
+            && !rows.is_empty()
+        {
+            told();
+        }
+        self.answer.send(answer(stored, self.outcome)).ok();
+    }
+}
+
+/// What the caller is told. An operation that failed by itself says so, whatever became of the others.
+fn answer<T>(stored: Result<(), JobFailure>, outcome: Option<Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    match (stored, outcome) {
+        (_, Some(Err(error))) => Err(error.into()),
+        (Ok(()), Some(Ok(outcome))) => Ok(outcome),
+        (Err(JobFailure(cause)), _) => Err(StoreError::Unavailable(cause)),
+        (Ok(()), None) => Err(StoreError::Unavailable("the operation was not run".to_owned())),
+    }
+}
+
+/// Hands a statement that stands alone to a writer and waits for its rows.
+pub(super) async fn enqueue_alone<E: Engine>(
+    writer: &dyn Writer<E>,
+    sql: &'static str,
+    values: impl Fn(Statement<E>) -> Statement<E> + Send + 'static,
+    stored: impl FnOnce() + Send + 'static,
+) -> Result<Vec<Record<E>>, StoreError> {
+    let (answer, answered) = oneshot::channel();
+    writer.submit(Box::new(Alone {
+        sql,
+        values: Box::new(values),
+        stored: Some(Box::new(stored)),
+        outcome: None,
+        answer,
+    }))?;
+    answered
+        .await
+        .unwrap_or_else(|_| Err(StoreError::Unavailable("the writer stopped".to_owned())))
 }
 
 /// Hands an operation to a writer and waits for its answer.
 pub(super) async fn enqueue<E: Engine, T: Send + 'static>(
     writer: &dyn Writer<E>,
     transaction: impl Transaction<E, T>,
-    is_alone: bool,
     settlement: Settlement<T>,
 ) -> Result<T, StoreError> {
     let (answer, answered) = oneshot::channel();
     writer.submit(Box::new(Operation {
         transaction,
-        is_alone,
         settlement,
         outcome: None,
         answer,

@@ -4,7 +4,7 @@
 use platform::database::{Database, Engine, StoreError};
 use sqlx::{Postgres, Sqlite};
 
-use super::rows::whole_row;
+use super::rows::bind_row;
 use crate::{owner::OwnerId, task::Task};
 
 /// An engine that tasks are kept on.
@@ -16,7 +16,6 @@ pub trait TaskEngine: Engine {
 
 impl TaskEngine for Sqlite {
     const CREATE_ALONE: &'static str = "
-    SAVEPOINT operation;
     INSERT INTO owner_state (owner_id, next_seq, task_count, completed_count)
     VALUES ($1, 2, 1, CASE WHEN $7 THEN 1 ELSE 0 END)
     ON CONFLICT (owner_id) DO UPDATE
@@ -28,8 +27,7 @@ impl TaskEngine for Sqlite {
                        folded_title, folded_description)
     SELECT $1, $2, $3, next_seq - 1 + $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17
     FROM owner_state WHERE owner_id = $1 AND erased_time IS NULL
-    RETURNING change_seq AS first_seq;
-    RELEASE operation";
+    RETURNING change_seq AS first_seq";
 }
 
 impl TaskEngine for Postgres {
@@ -63,12 +61,12 @@ pub(super) async fn create_alone<E: TaskEngine>(
         ..task.clone()
     };
     let row = task.clone();
-    let create = move || whole_row::<E>(E::CREATE_ALONE, owner, &row);
-    let rows = match database.write_alone(create, stored).await {
+    let values = move |statement| bind_row(statement, owner, &row);
+    let created = match database.write_alone(E::CREATE_ALONE, values, stored).await {
         Err(StoreError::Failed(error)) if is_unique_violation(&error) => return Ok(None),
-        rows => rows?,
+        created => created?,
     };
-    let Some(row) = rows.first() else { return Ok(None) };
+    let Some(row) = created else { return Ok(None) };
     let change_seq = row.get("first_seq")?;
     Ok(Some(Task { change_seq, ..task }))
 }

@@ -57,9 +57,14 @@ pub(super) async fn tasks_of<E: Engine>(
 
 /// [`INSERT`] and [`UPDATE`] take the same parameters: the whole row.
 pub(super) fn whole_row<E: Engine>(sql: &'static str, owner: OwnerId, task: &Task) -> Statement<E> {
+    bind_row(statement(sql), owner, task)
+}
+
+/// The whole row, as the next parameters.
+pub(super) fn bind_row<E: Engine>(statement: Statement<E>, owner: OwnerId, task: &Task) -> Statement<E> {
     let content = &task.content;
     let (due_time, due_zone) = due_to_columns(content.due.as_ref());
-    statement::<E>(sql)
+    statement
         .bind(owner.as_uuid())
         .bind(task.id)
         .bind(task.version)
