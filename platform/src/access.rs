@@ -1,6 +1,6 @@
 //! Who may call which method: one table, read from the descriptors.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::LazyLock};
 
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, Value};
 
@@ -43,13 +43,16 @@ const INFRASTRUCTURE: [(&str, bool); 4] = [
     ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", true),
 ];
 
-/// The contracts with their extensions, decoded.
+#[expect(
+    clippy::expect_used,
+    reason = "the set is written by our own build, and a test decodes it"
+)]
+static CONTRACTS: LazyLock<DescriptorPool> =
+    LazyLock::new(|| DescriptorPool::decode(proto::FILE_DESCRIPTOR_SET).expect("the descriptors decode"));
+
+/// The contracts with their extensions, decoded once.
 pub fn descriptor_pool() -> DescriptorPool {
-    #[expect(
-        clippy::expect_used,
-        reason = "the set is written by our own build, and a test decodes it"
-    )]
-    DescriptorPool::decode(proto::FILE_DESCRIPTOR_SET).expect("the descriptors decode")
+    CONTRACTS.clone()
 }
 
 /// The `holdfast.options.v1.method` option of a method, if it has one.

@@ -281,7 +281,7 @@ async fn statements_that_stand_alone_are_done_together_or_not_at_all() {
     assert_eq!(told.load(Ordering::SeqCst), 2);
 }
 
-/// Many of one text run as one string. One of them that fails, or changes nothing, is told so, and the others are done.
+/// Of many that share a commit, one that fails, or changes nothing, is told so, and the others are done.
 #[tokio::test]
 async fn one_of_many_statements_that_stand_alone_fails_by_itself() {
     let world = world_with_a_parent().await;

@@ -245,8 +245,8 @@ impl<E: Engine> Database<E> {
     }
 
     /// Like [`Database::write`], for one statement that returns one row, or none if it changed nothing; on `SQLite` it may be
-    /// several, one behind the other, of which one returns that row. It is atomic by itself: `PostgreSQL` is spared the ways of
-    /// a transaction, and `SQLite` runs several of these at once. `stored` is told if there is a row.
+    /// several, one behind the other, of which one returns that row. It is atomic by itself, so that it is one way to the
+    /// database and back. `stored` is told if there is a row.
     pub async fn write_alone(
         &self,
         sql: &'static str,

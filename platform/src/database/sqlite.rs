@@ -290,15 +290,7 @@ async fn write_group(
         return alone::transaction(connection, alone, texts).await;
     }
     run(connection, "BEGIN IMMEDIATE").await?;
-    let mut rest = group;
-    while !rest.is_empty() {
-        let together = alone::together(connection, rest, texts).await?;
-        let (_, after) = rest.split_at_mut(together);
-        rest = after;
-        let Some((job, after)) = rest.split_first_mut() else {
-            break;
-        };
-        rest = after;
+    for job in group {
         if let Some(alone) = job.alone() {
             alone::savepoint(connection, alone, texts).await;
             continue;
