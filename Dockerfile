@@ -8,7 +8,7 @@ COPY . .
 # The workspace without its code: this changes only when a manifest or the lock file does.
 FROM sources AS manifests
 RUN mkdir /manifests \
-    && cp --parents Cargo.lock Cargo.toml ./*/Cargo.toml /manifests/ \
+    && cp --parents .cargo/config.toml Cargo.lock Cargo.toml ./*/Cargo.toml /manifests/ \
     && for file in ./*/build.rs ./*/src/main.rs ./*/src/lib.rs; do \
         mkdir --parents "/manifests/${file%/*}" && echo 'fn main() {}' >"/manifests/$file" || exit 1; \
     done

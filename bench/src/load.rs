@@ -23,6 +23,8 @@ pub(crate) struct Effort {
     pub(crate) length: Duration,
     /// How many of each, of which the median counts.
     pub(crate) rounds: usize,
+    /// How often Lighthouse judges.
+    pub(crate) judgements: usize,
     /// How many tokens are seen for the first time.
     pub(crate) new_tokens: u32,
     /// How many people call where very many do, and how long.
@@ -36,9 +38,10 @@ pub(crate) struct Effort {
 
 impl Effort {
     pub(crate) const QUICK: Self = Self {
-        warm_up: Duration::from_millis(500),
-        length: Duration::from_secs(2),
+        warm_up: Duration::from_millis(300),
+        length: Duration::from_secs(1),
         rounds: 3,
+        judgements: 1,
         new_tokens: 500,
         people: 100,
         people_call_for: Duration::from_secs(3),
@@ -50,9 +53,10 @@ impl Effort {
         ..Self::QUICK
     };
     pub(crate) const FULL: Self = Self {
-        warm_up: Duration::from_secs(2),
-        length: Duration::from_secs(10),
+        warm_up: Duration::from_secs(1),
+        length: Duration::from_secs(5),
         rounds: 5,
+        judgements: 3,
         new_tokens: 5_000,
         people: 1_000,
         people_call_for: Duration::from_mins(1),

@@ -44,7 +44,7 @@ pub(crate) fn measure(report: &mut Report, effort: Effort) -> Result<(), Box<dyn
     let milliseconds = seen.lines().map(str::parse).collect::<Result<Vec<f64>, _>>()?;
     report.budget("web", "first view can be used", "ms", &milliseconds, MOST_MILLISECONDS);
     let mut rounds = Vec::new();
-    for _ in 0..effort.rounds {
+    for _ in 0..effort.judgements {
         rounds.push(scores(&gateway)?);
     }
     for (place, (address, _)) in rounds[0].iter().enumerate() {

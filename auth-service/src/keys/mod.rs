@@ -10,10 +10,10 @@ use std::{
 
 use aws_lc_rs::{
     hmac,
+    rand::SystemRandom,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _},
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use platform::{
     clock::{Clock, Timestamp},
     configuration::MasterKeys,
@@ -23,6 +23,7 @@ use platform::{
     verification::{ALGORITHM, AUDIENCE, AccessClaims, CLIENT_ID, KeySource, SCOPE, TOKEN_TYPE},
 };
 use proto::auth::v1::JsonWebKey;
+use serde_json::json;
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -171,8 +172,10 @@ pub struct Keys {
 
 /// The signing keys at one time.
 struct Signing {
-    header: Header,
-    private: EncodingKey,
+    /// Of the tokens (RFC 7515, section 4), encoded.
+    header: String,
+    /// Read once: that takes as long as a signature.
+    pair: EcdsaKeyPair,
     published: Vec<JsonWebKey>,
     /// Which keys they were, in which states.
     seen: Vec<(String, KeyState)>,
@@ -236,11 +239,7 @@ impl Keys {
     }
 
     /// An access token (RFC 9068) and how long it is good for: never longer than its session.
-    pub fn sign_access_token(
-        &self,
-        whom: AccessTokenFor,
-        now: Timestamp,
-    ) -> Result<(String, Duration), jsonwebtoken::errors::Error> {
+    pub fn sign_access_token(&self, whom: AccessTokenFor, now: Timestamp) -> Result<(String, Duration), KeysError> {
         let KeyConfig {
             issuer,
             access_lifetime,
@@ -261,11 +260,8 @@ impl Keys {
             scope: SCOPE.to_owned(),
             auth_time: whom.sign_in_time.as_seconds(),
         };
-        let signing = self.signing();
-        Ok((
-            jsonwebtoken::encode(&signing.header, &claims, &signing.private)?,
-            lifetime,
-        ))
+        let claims = serde_json::to_vec(&claims).map_err(|_| KeysError::Unusable("the claims cannot be written"))?;
+        Ok((self.signing().sign(&claims)?, lifetime))
     }
 
     /// Takes over what other replicas did with the keys, does what is due, and seals under the first master key what
@@ -375,18 +371,26 @@ impl Signing {
         let active = stored.iter().find(|key| key.state == KeyState::Active);
         let active = active.ok_or(KeysError::Unusable("no signing key is active"))?;
         let private = open(master, &signing_purpose(&active.id), &active.sealed)?;
-        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &private)
-            .map_err(|_| KeysError::Unusable("a signing key is malformed"))?;
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &private);
+        let header = json!({"typ": TOKEN_TYPE, "alg": ALGORITHM, "kid": active.id});
         Ok(Self {
-            header: Header {
-                typ: Some(TOKEN_TYPE.to_owned()),
-                kid: Some(active.id.clone()),
-                ..Header::new(Algorithm::ES256)
-            },
-            private: EncodingKey::from_ec_der(&private),
+            header: BASE64_URL_SAFE_NO_PAD.encode(header.to_string()),
+            pair: pair.map_err(|_| KeysError::Unusable("a signing key is malformed"))?,
             published: stored.iter().map(publish).collect(),
             seen: seen(stored),
         })
+    }
+
+    /// A token with these claims (RFC 7515, section 7.1; RFC 7518, section 3.4).
+    fn sign(&self, claims: &[u8]) -> Result<String, KeysError> {
+        let mut token = self.header.clone();
+        token.push('.');
+        BASE64_URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = self.pair.sign(&SystemRandom::new(), token.as_bytes());
+        let signature = signature.map_err(|_| KeysError::Unusable("the signing key does not sign"))?;
+        token.push('.');
+        BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
     }
 }
 

@@ -188,6 +188,25 @@ impl Place {
     }
 }
 
+/// Added to the niceness of the hashing threads. A flood of sign-ins then slows down neither refreshes nor, on the same
+/// machine, calls for tasks; cores that nobody else wants they have all the same.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
+/// On Linux each thread has a niceness of its own (setpriority(2)).
+#[cfg(target_os = "linux")]
+fn let_others_go_first() {
+    let thread = rustix::thread::gettid();
+    let nicer = rustix::process::getpriority_process(None).map(|niceness| niceness + NICENESS);
+    let set = nicer.and_then(|nicer| rustix::process::setpriority_process(Some(thread), nicer));
+    if let Err(error) = set {
+        tracing::debug!(%error, "the hashing threads have the priority of all others");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn let_others_go_first() {}
+
 struct Worker {
     queue: Arc<Mutex<mpsc::Receiver<Job>>>,
     hasher: Hasher,
@@ -197,6 +216,7 @@ struct Worker {
 
 impl Worker {
     fn run(mut self) {
+        let_others_go_first();
         while let Some(job) = self.next() {
             if job.is_abandoned() || Instant::now() > job.deadline {
                 continue;
@@ -236,5 +256,42 @@ impl Job {
             Work::Choose { answer, .. } => answer.is_closed(),
             Work::Verify { answer, .. } => answer.is_closed(),
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::{fs, sync::Arc};
+
+    use platform::entropy::{Entropy, SystemEntropy};
+
+    use super::*;
+
+    /// The niceness of a thread: the seventeenth field behind its name (proc(5)).
+    fn niceness(stat: &str) -> i32 {
+        let (_, fields) = stat.rsplit_once(')').expect("a thread has a name");
+        let niceness = fields.split_whitespace().nth(16).expect("a thread has a niceness");
+        niceness.parse().expect("it is a number")
+    }
+
+    #[tokio::test]
+    async fn hashing_threads_let_others_go_first() {
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let cheap = HashingParameters {
+            memory_kib: 64,
+            passes: 1,
+        };
+        let passwords = Passwords::start(12, cheap, &entropy, Gauge::default()).expect("threads start");
+        let place = passwords.reserve().expect("there is room");
+        let password = Zeroizing::new("a long password".to_owned());
+        place.verify(password, None).await.expect("it is hashed");
+        let ours = niceness(&fs::read_to_string("/proc/thread-self/stat").expect("proc"));
+        let threads = fs::read_dir("/proc/self/task").expect("proc");
+        let hashing = threads
+            .filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("stat")).ok())
+            .filter(|stat| stat.contains("(hashing-"));
+        let niceness: Vec<i32> = hashing.map(|stat| niceness(&stat)).collect();
+        // Only one of them is known to have begun.
+        assert!(niceness.contains(&(ours + NICENESS).min(19)), "{ours} {niceness:?}");
     }
 }

@@ -29,12 +29,19 @@ impl StatementRecorder {
         }
     }
 
-    /// Each statement once, in the order of their first run.
+    /// Each statement once, in the order of their first run; those that run as one string by themselves, without the
+    /// transaction around them.
     pub fn statements(self) -> Vec<String> {
         let mut once = Vec::new();
-        for sql in self.statements.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            if !once.contains(&sql) {
-                once.push(sql);
+        let recorded = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
+        for sql in recorded.iter().flat_map(|sql| sql.split(';')) {
+            let sql = sql.trim();
+            let is_around = ["BEGIN", "SAVEPOINT", "RELEASE", "COMMIT"];
+            if !sql.is_empty()
+                && !is_around.iter().any(|word| sql.starts_with(word))
+                && !once.iter().any(|seen| seen == sql)
+            {
+                once.push(sql.to_owned());
             }
         }
         once

@@ -10,7 +10,7 @@ use task_service::{
     condition::{Condition, DueBound},
     news::News,
     query::Query,
-    store::{Days, Edit, Effect, Operation, SCHEMA, SqlTaskStore, TaskStore, Written},
+    store::{Days, Edit, Effect, Operation, SCHEMA, SqlTaskStore, TaskEngine, TaskStore, Written},
     task::{Content, Task},
 };
 use uuid::Uuid;
@@ -153,7 +153,7 @@ fn days() -> Days {
 }
 
 /// Tasks of so many owners, 100 each, half of them completed, one in fifty deleted; among as many owners as there are tasks.
-trait Seeded: Explaining {
+trait Seeded: Explaining + TaskEngine {
     /// How a plan says that the search for a page begins at the cursor.
     const AFTER_THE_NEWEST: &'static str;
     const AFTER_THE_CHANGE: &'static str;
