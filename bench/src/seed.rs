@@ -12,7 +12,8 @@ pub(crate) struct Size {
 }
 
 /// Writes them; the first owners are these people. Indexes are built when all is there, which takes a tenth of the time.
-pub(crate) async fn seed(url: &str, size: Size, people: &[&str]) -> Result<(), Box<dyn Error>> {
+/// Returns how many bytes a task takes, with its part of the indexes.
+pub(crate) async fn seed(url: &str, size: Size, people: &[&str]) -> Result<f64, Box<dyn Error>> {
     let Size { tasks, owners } = size;
     println!("      {tasks} tasks of {owners} owners are being written");
     if url.starts_with("sqlite:") {
@@ -53,8 +54,10 @@ pub(crate) async fn seed(url: &str, size: Size, people: &[&str]) -> Result<(), B
         }
         script += "COMMIT; PRAGMA wal_checkpoint(TRUNCATE);";
         raw_sql(AssertSqlSafe(script)).execute(&mut database).await?;
+        let bytes = "SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size";
+        let bytes: i64 = raw_sql(bytes).fetch_one(&mut database).await?.try_get("bytes")?;
         database.close().await?;
-        return Ok(());
+        return Ok(each(bytes, tasks));
     }
     let mut database = PgConnection::connect(url).await?;
     let indexes = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'tasks' AND indexname <> 'tasks_pkey'";
@@ -92,6 +95,13 @@ pub(crate) async fn seed(url: &str, size: Size, people: &[&str]) -> Result<(), B
     raw_sql("VACUUM ANALYZE tasks, owner_state")
         .execute(&mut database)
         .await?;
+    let bytes = "SELECT pg_total_relation_size('tasks') AS bytes";
+    let bytes: i64 = raw_sql(bytes).fetch_one(&mut database).await?.try_get("bytes")?;
     database.close().await?;
-    Ok(())
+    Ok(each(bytes, tasks))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "it is not that much")]
+fn each(bytes: i64, tasks: u64) -> f64 {
+    bytes as f64 / tasks as f64
 }

@@ -56,7 +56,12 @@ async fn flat(
     };
     let mut figures = Vec::new();
     for size in [SMALL, large] {
-        let (cluster, people) = seeded(server, size, PEOPLE).await?;
+        let (cluster, people, bytes) = seeded(server, size, PEOPLE).await?;
+        report.figure(
+            &format!("a task on disk, {engine}, {} tasks", size.tasks),
+            "bytes",
+            &[bytes],
+        );
         let mut of_size = Vec::new();
         for call in [Call::Get, Call::Page, Call::Update] {
             let mut costs = Vec::new();
@@ -77,12 +82,12 @@ async fn flat(
     Ok(())
 }
 
-/// Services over so many tasks, and people who have their part of them.
+/// Services over so many tasks, people who have their part of them, and how many bytes a task takes.
 async fn seeded(
     server: Option<&Postgres>,
     size: Size,
     people: usize,
-) -> Result<(Cluster, Vec<Person>), Box<dyn Error>> {
+) -> Result<(Cluster, Vec<Person>, f64), Box<dyn Error>> {
     let mut cluster = Cluster::start(cores::SERVING, server).await?;
     let mut known = Vec::new();
     for number in 0..people {
@@ -90,9 +95,9 @@ async fn seeded(
     }
     let ids: Vec<&str> = known.iter().map(|person| &*person.id).collect();
     cluster.stop_tasks();
-    seed(&cluster.task_database, size, &ids).await?;
+    let bytes = seed(&cluster.task_database, size, &ids).await?;
     cluster.start_tasks()?;
-    Ok((cluster, known))
+    Ok((cluster, known, bytes))
 }
 
 /// The CPU time of a call, in microseconds.
@@ -146,7 +151,7 @@ async fn of_one(
     server: Option<&Postgres>,
     tasks: u64,
 ) -> Result<(), Box<dyn Error>> {
-    let (cluster, people) = seeded(server, Size { tasks, owners: 1 }, 1).await?;
+    let (cluster, people, _) = seeded(server, Size { tasks, owners: 1 }, 1).await?;
     let person = &people[0];
     let of_million = tasks >= 1_000_000;
     let mut service = cluster.connections().await?.swap_remove(0);

@@ -104,8 +104,8 @@ await at(SIZES, async (world) => {
     const answer = await request.response().catch(() => null);
     if (answer?.ok()) keys.push(request.headers()["idempotency-key"]);
   }
-  assert.equal(keys.length, 3);
-  assert.equal(new Set(keys).size, 3, "each was answered once");
+  // An answer that the network's return cuts off is asked for again, with its key.
+  assert.equal(new Set(keys).size, 3, "three changes were sent");
   assert.equal((await call(phone, "GET", "/v1/tasks?search=made")).json.tasks.length, 1);
 
   // An answer that is lost on the way: the same is sent again, and has its effect once.
