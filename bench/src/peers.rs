@@ -192,10 +192,10 @@ async fn called(
                 let refreshed =
                     json_of(&caller.client, dialect.refresh, json!({dialect.refresh_token: *token})).await?;
                 let tokens = (dialect.tokens)(&refreshed);
-                *token = tokens[dialect.refresh_token]
+                tokens[dialect.refresh_token]
                     .as_str()
                     .ok_or("no refresh token")?
-                    .to_owned();
+                    .clone_into(&mut token);
             }
         }
         Ok(())

@@ -21,11 +21,11 @@ pub(crate) async fn seed(url: &str, size: Size, people: &[&str]) -> Result<f64, 
         let indexes =
             "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'tasks' AND sql IS NOT NULL";
         let indexes = raw_sql(indexes).fetch_all(&mut database).await?;
-        let mut script = "PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; BEGIN;".to_owned();
+        let mut script = vec!["PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; BEGIN".to_owned()];
         for index in &indexes {
-            script += &format!("DROP INDEX {};", index.try_get::<String, _>("name")?);
+            script.push(format!("DROP INDEX {}", index.try_get::<String, _>("name")?));
         }
-        script += &format!(
+        script.push(format!(
             "WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < {tasks} - 1)
              INSERT INTO tasks (owner_id, task_id, version, change_seq, title, description, completed, priority, tags,
                                 create_time, update_time, complete_time, due_time, folded_title, folded_description)
@@ -38,22 +38,22 @@ pub(crate) async fn seed(url: &str, size: Size, people: &[&str]) -> Result<f64, 
              FROM numbers;
              WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < {owners} - 1)
              INSERT INTO owner_state (owner_id, next_seq, task_count, completed_count)
-             SELECT unhex(printf('%032x', n)), {each} + 1, {each}, {each} / 2 FROM numbers;",
+             SELECT unhex(printf('%032x', n)), {each} + 1, {each}, {each} / 2 FROM numbers",
             each = tasks / owners
-        );
+        ));
         for (number, person) in people.iter().enumerate() {
             let person = person.replace('-', "");
             for table in ["tasks", "owner_state"] {
-                script += &format!(
-                    "UPDATE {table} SET owner_id = unhex('{person}') WHERE owner_id = unhex(printf('%032x', {number}));"
-                );
+                script.push(format!(
+                    "UPDATE {table} SET owner_id = unhex('{person}') WHERE owner_id = unhex(printf('%032x', {number}))"
+                ));
             }
         }
         for index in &indexes {
-            script += &format!("{};", index.try_get::<String, _>("sql")?);
+            script.push(index.try_get("sql")?);
         }
-        script += "COMMIT; PRAGMA wal_checkpoint(TRUNCATE);";
-        raw_sql(AssertSqlSafe(script)).execute(&mut database).await?;
+        script.push("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)".to_owned());
+        raw_sql(AssertSqlSafe(script.join(";"))).execute(&mut database).await?;
         let bytes = "SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size";
         let bytes: i64 = raw_sql(bytes).fetch_one(&mut database).await?.try_get("bytes")?;
         database.close().await?;
@@ -62,11 +62,11 @@ pub(crate) async fn seed(url: &str, size: Size, people: &[&str]) -> Result<f64, 
     let mut database = PgConnection::connect(url).await?;
     let indexes = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'tasks' AND indexname <> 'tasks_pkey'";
     let indexes = raw_sql(indexes).fetch_all(&mut database).await?;
-    let mut script = "SET synchronous_commit = off; SET maintenance_work_mem = '512MB'; BEGIN;".to_owned();
+    let mut script = vec!["SET synchronous_commit = off; SET maintenance_work_mem = '512MB'; BEGIN".to_owned()];
     for index in &indexes {
-        script += &format!("DROP INDEX {};", index.try_get::<String, _>("indexname")?);
+        script.push(format!("DROP INDEX {}", index.try_get::<String, _>("indexname")?));
     }
-    script += &format!(
+    script.push(format!(
         "INSERT INTO tasks (owner_id, task_id, version, change_seq, title, description, completed, priority, tags,
                             create_time, update_time, complete_time, due_time, folded_title, folded_description)
          SELECT lpad(to_hex(n % {owners}), 32, '0')::uuid, lpad(to_hex(n), 32, '0')::uuid, 1, n / {owners} + 1,
@@ -77,21 +77,21 @@ pub(crate) async fn seed(url: &str, size: Size, people: &[&str]) -> Result<f64, 
                 'two litres, and oats'
          FROM generate_series(0, {tasks} - 1) AS n;
          INSERT INTO owner_state (owner_id, next_seq, task_count, completed_count)
-         SELECT lpad(to_hex(n), 32, '0')::uuid, {each} + 1, {each}, {each} / 2 FROM generate_series(0, {owners} - 1) AS n;",
+         SELECT lpad(to_hex(n), 32, '0')::uuid, {each} + 1, {each}, {each} / 2 FROM generate_series(0, {owners} - 1) AS n",
         each = tasks / owners
-    );
+    ));
     for (number, person) in people.iter().enumerate() {
         for table in ["tasks", "owner_state"] {
-            script += &format!(
-                "UPDATE {table} SET owner_id = '{person}' WHERE owner_id = lpad(to_hex({number}), 32, '0')::uuid;"
-            );
+            script.push(format!(
+                "UPDATE {table} SET owner_id = '{person}' WHERE owner_id = lpad(to_hex({number}), 32, '0')::uuid"
+            ));
         }
     }
     for index in &indexes {
-        script += &format!("{};", index.try_get::<String, _>("indexdef")?);
+        script.push(index.try_get("indexdef")?);
     }
-    script += "COMMIT;";
-    raw_sql(AssertSqlSafe(script)).execute(&mut database).await?;
+    script.push("COMMIT".to_owned());
+    raw_sql(AssertSqlSafe(script.join(";"))).execute(&mut database).await?;
     raw_sql("VACUUM ANALYZE tasks, owner_state")
         .execute(&mut database)
         .await?;

@@ -273,7 +273,7 @@ async fn statements_that_stand_alone_are_done_together_or_not_at_all() {
             insert(database, 11),
         )
     };
-    let (_, (before, failed, done, after)) = tokio::join!(occupied.let_go(), writes);
+    let ((), (before, failed, done, after)) = tokio::join!(occupied.let_go(), writes);
     before.and(after).unwrap();
     assert!(matches!(failed, Err(StoreError::Failed(_))), "there is no parent 2");
     assert!(done.unwrap());
@@ -291,7 +291,7 @@ async fn one_of_many_statements_that_stand_alone_fails_by_itself() {
         let parent = if id == 12 { 2 } else { 1 };
         insert_both(&world.database, id, parent, &told)
     });
-    let (_, written) = tokio::join!(occupied.let_go(), join_all(writes));
+    let ((), written) = tokio::join!(occupied.let_go(), join_all(writes));
     for (id, written) in (1..=40).zip(written) {
         assert_eq!(written.is_ok(), id != 12, "{id}");
     }
@@ -305,7 +305,7 @@ async fn one_of_many_statements_that_stand_alone_fails_by_itself() {
         let values = move |statement: Statement<Sqlite>| statement.bind(id).bind(id * 100);
         world.database.write_alone(touch, values, || ())
     });
-    let (_, touched) = tokio::join!(occupied.let_go(), join_all(touched));
+    let ((), touched) = tokio::join!(occupied.let_go(), join_all(touched));
     for (id, row) in (1..=40).zip(touched) {
         // Each has its own row.
         let row = row.unwrap().map(|row| row.get::<i64>("id").unwrap());
