@@ -38,8 +38,8 @@ pub(crate) struct Effort {
 
 impl Effort {
     pub(crate) const QUICK: Self = Self {
-        warm_up: Duration::from_millis(300),
-        length: Duration::from_secs(1),
+        warm_up: Duration::from_millis(200),
+        length: Duration::from_millis(800),
         rounds: 3,
         judgements: 1,
         new_tokens: 500,

@@ -15,7 +15,7 @@ use crate::{
 /// Of 100. Below this a page is slow for people.
 const LEAST_SCORE: f64 = 95.0;
 const MOST_MILLISECONDS: f64 = 300.0;
-const VISITS: usize = 9;
+const VISITS: usize = 5;
 
 /// Judges each view of a `holdfast` of its own.
 pub(crate) fn measure(report: &mut Report, effort: Effort) -> Result<(), Box<dyn Error>> {
