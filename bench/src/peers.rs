@@ -95,7 +95,15 @@ async fn fastapi(report: &mut Report, effort: Effort, server: &Postgres) -> Resu
             "--http",
             "httptools",
         ])
-        .args(["--log-level", "error", "--no-access-log", "--port", &port.to_string()])
+        .args([
+            "--log-level",
+            "error",
+            "--no-access-log",
+            "--timeout-keep-alive",
+            "600",
+            "--port",
+            &port.to_string(),
+        ])
         .env("DATABASE_URL", database.split('?').next().unwrap_or_default())
         .env("DATABASE_HOST", server.directory());
     let peer = Running::start(&mut command)?;

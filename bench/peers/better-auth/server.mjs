@@ -5,7 +5,7 @@ import { betterAuth } from "better-auth";
 import { memoryAdapter } from "better-auth/adapters/memory";
 import { toNodeHandler } from "better-auth/node";
 
-const server = createServer();
+const server = createServer({ keepAliveTimeout: 600_000 });
 server.listen(0, "127.0.0.1", () => {
   const origin = `http://127.0.0.1:${server.address().port}`;
   const auth = betterAuth({
