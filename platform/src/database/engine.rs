@@ -246,7 +246,7 @@ impl<E: Engine> Database<E> {
 
     /// Like [`Database::write`], for one statement that returns one row, or none if it changed nothing; on `SQLite` it may be
     /// several, one behind the other, of which one returns that row. It is atomic by itself, so that it is one way to the
-    /// database and back. `stored` is told if there is a row.
+    /// database and back. `stored` is told if there is a row, or if nobody knows.
     pub async fn write_alone(
         &self,
         sql: &'static str,

@@ -155,9 +155,13 @@ impl<E: Engine> Job<E> for Alone<E> {
     }
 
     fn finish(mut self: Box<Self>, stored: Result<(), JobFailure>) {
-        if let (Some(Ok(rows)), Some(told)) = (&self.outcome, self.stored.take())
-            && !rows.is_empty()
-        {
+        // Of a statement whose answer was lost nobody knows whether it is on disk.
+        let has_no_effect = match &self.outcome {
+            Some(Ok(rows)) => rows.is_empty(),
+            Some(Err(error)) => error.as_database_error().is_some(),
+            None => false,
+        };
+        if let Some(told) = self.stored.take().filter(|_| !has_no_effect) {
             told();
         }
         self.answer.send(answer(stored, self.outcome)).ok();
